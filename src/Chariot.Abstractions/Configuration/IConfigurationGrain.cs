@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions.Access;
+using Orleans.Concurrency;
+
+namespace Chariot.Abstractions.Configuration;
+
+/// <summary>
+/// The singleton (key <see cref="Key"/>) that owns the configuration and its revision. A changing call commits, pushes the
+/// new revision to every live silo and answers when each has applied it. Reads interleave and return what is committed.
+/// No method takes or returns key material in clear.
+/// </summary>
+[Alias("chariot.configuration.v1")]
+public interface IConfigurationGrain : IGrainWithStringKey
+{
+    public const string Key = "0";
+
+    [Alias("Get"), AlwaysInterleave] ValueTask<BrokerConfiguration> GetAsync();
+
+    /// <summary>The configuration and which credentials changed since <paramref name="sinceRevision"/>.</summary>
+    [Alias("GetUpdate"), AlwaysInterleave] ValueTask<ConfigurationUpdate> GetUpdateAsync(long sinceRevision);
+
+    /// <summary>Commits the first record if there is none; returns whether this call did. Later callers' values are ignored.</summary>
+    [Alias("Initialize")] ValueTask<bool> InitializeAsync(MqttSettings bootstrap);
+
+    [Alias("SetMqtt")] ValueTask<ChangeResult> SetMqttAsync(MqttSettings settings, long? expectedRevision);
+
+    [Alias("SetTls")] ValueTask<ChangeResult> SetTlsAsync(TlsSettings settings, long? expectedRevision);
+
+    [Alias("SetAdmin")] ValueTask<ChangeResult> SetAdminAsync(AdminSettings settings, long? expectedRevision);
+
+    /// <summary>
+    /// Creates or replaces a credential. <paramref name="create"/>: refused when it exists; otherwise refused when it does
+    /// not. A null verifier in <paramref name="change"/> keeps the stored one.
+    /// </summary>
+    [Alias("PutCredential")] ValueTask<ChangeResult> PutCredentialAsync(CredentialChange change, bool create, long? expectedRevision);
+
+    [Alias("DeleteCredential")] ValueTask<ChangeResult> DeleteCredentialAsync(string username, long? expectedRevision);
+
+    /// <summary>The one staged set of the cluster; entries past their time are gone.</summary>
+    [Alias("GetStaged"), AlwaysInterleave] ValueTask<ImmutableDictionary<SslFile, StagedSslFile>> GetStagedAsync();
+
+    [Alias("Stage")] ValueTask StageAsync(SslFile file, StagedSslFile? staged);
+
+    /// <summary>
+    /// Prepares <paramref name="candidate"/> on every live silo, then commits and activates it. With
+    /// <paramref name="replace"/> false an existing set-up is refused. Clears the staged set on success.
+    /// </summary>
+    [Alias("SetupSsl")] ValueTask<ChangeResult> SetupSslAsync(SslConfiguration candidate, bool replace, long? expectedRevision);
+
+    /// <summary>Back to not set up; never refused for an absent node. Clears the staged set.</summary>
+    [Alias("DeleteSsl")] ValueTask<ChangeResult> DeleteSslAsync(long? expectedRevision);
+}
+
+/// <summary>A change of one credential; see <see cref="CredentialRecord"/> for the bounds.</summary>
+[GenerateSerializer, Immutable, Alias("chariot.credential-change.v1")]
+public sealed record CredentialChange(
+    [property: Id(0)] string Username,
+    [property: Id(1)] string? PasswordVerifier,
+    [property: Id(2)] ImmutableArray<string> PublishAcl,
+    [property: Id(3)] ImmutableArray<string> SubscribeAcl,
+    [property: Id(4)] bool Enabled)
+{
+    public override string ToString() => $"change of credential {Username}";
+}

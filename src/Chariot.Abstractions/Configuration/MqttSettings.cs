@@ -1,0 +1,89 @@
+namespace Chariot.Abstractions.Configuration;
+
+[GenerateSerializer, Alias("chariot.on-denied.v1")]
+public enum OnDenied : byte
+{
+    /// <summary>Refuse with 0x87 (5.0), acknowledge and drop (3.1.1), drop QoS 0.</summary>
+    Deny,
+    /// <summary>Close the connection; 5.0 clients get DISCONNECT 0x87.</summary>
+    Disconnect,
+}
+
+[GenerateSerializer, Alias("chariot.client-certificate-policy.v1")]
+public enum ClientCertificatePolicy : byte
+{
+    None,
+    Optional,
+    Required,
+}
+
+/// <summary>Live MQTT settings: <c>GET/PUT /api/v1/settings/mqtt</c>.</summary>
+[GenerateSerializer, Immutable, Alias("chariot.mqtt-settings.v1")]
+public sealed record MqttSettings
+{
+    [Id(0)] public bool AllowAnonymous { get; init; }
+
+    /// <summary>Username of the credential whose ACLs bound every anonymous client; null for <c>#</c>.</summary>
+    [Id(1)] public string? AnonymousCredential { get; init; }
+
+    [Id(2)] public OnDenied OnDenied { get; init; }
+
+    /// <summary>Whether the plain listener (1883) accepts clients.</summary>
+    [Id(3)] public bool PlainListenerEnabled { get; init; } = true;
+
+    [Id(4)] public ClientCertificatePolicy ClientCertificates { get; init; }
+
+    [Id(5)] public MqttLimits Limits { get; init; } = new();
+}
+
+/// <summary>Limits of the MQTT side. Each default is stated with its unit; all can be changed while clients are connected.</summary>
+[GenerateSerializer, Immutable, Alias("chariot.mqtt-limits.v1")]
+public sealed record MqttLimits
+{
+    /// <summary>Whole packet, bytes, fixed header included. 1 KiB to 268,435,460.</summary>
+    [Id(0)] public int MaximumPacketSize { get; init; } = 1024 * 1024;
+
+    /// <summary>CONNECT, bytes.</summary>
+    [Id(1)] public int MaximumConnectSize { get; init; } = 64 * 1024;
+
+    /// <summary>Seconds from accept to CONNECT, not extended by single bytes.</summary>
+    [Id(2)] public int ConnectTimeoutSeconds { get; init; } = 10;
+
+    /// <summary>Client id, UTF-8 bytes.</summary>
+    [Id(3)] public int MaximumClientIdLength { get; init; } = 128;
+
+    /// <summary>Topic name and filter, UTF-8 bytes.</summary>
+    [Id(4)] public int MaximumTopicLength { get; init; } = 1024;
+
+    /// <summary>Levels of a topic name or filter.</summary>
+    [Id(5)] public int MaximumTopicLevels { get; init; } = 32;
+
+    [Id(6)] public int MaximumFiltersPerSubscribe { get; init; } = 100;
+
+    [Id(7)] public int MaximumSubscriptionsPerClient { get; init; } = 1000;
+
+    /// <summary>Unacknowledged QoS 1/2 publishes that a client may have towards us.</summary>
+    [Id(8)] public int ReceiveMaximum { get; init; } = 128;
+
+    /// <summary>Unacknowledged QoS 1/2 publishes that we keep towards a client, besides its own Receive Maximum.</summary>
+    [Id(9)] public int MaximumInflight { get; init; } = 64;
+
+    /// <summary>Messages waiting for one live client.</summary>
+    [Id(10)] public int MaximumQueuedMessages { get; init; } = 16384;
+
+    /// <summary>Bytes waiting for one live client, encoded.</summary>
+    [Id(11)] public int MaximumQueuedBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Bytes stored for one durable session; publishers beyond it get 0x97.</summary>
+    [Id(12)] public long MaximumDurableQueueBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>Seconds; longer requests are capped, told in CONNACK.</summary>
+    [Id(13)] public uint MaximumSessionExpirySeconds { get; init; } = 7 * 24 * 3600;
+
+    [Id(14)] public int MaximumRetainedMessages { get; init; } = 100_000;
+
+    [Id(15)] public int MaximumTopicAliases { get; init; } = 32;
+
+    /// <summary>Seconds; 0 leaves the client's Keep Alive alone.</summary>
+    [Id(16)] public int MaximumKeepAliveSeconds { get; init; }
+}
