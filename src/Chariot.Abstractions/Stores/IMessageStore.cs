@@ -12,6 +12,11 @@ public interface IMessageStore
     /// <summary>Queues <paramref name="work"/> for the next commit. Never blocks; never throws for a failing store.</summary>
     void Submit(StoreWork work);
 
+    /// <summary>
+    /// Raised on the writer's thread when all callbacks of one commit have run: the place to send what they have written.
+    /// </summary>
+    event Action? GroupCompleted;
+
     /// <summary>Completes when everything submitted before has been committed or has failed.</summary>
     Task FlushAsync();
 

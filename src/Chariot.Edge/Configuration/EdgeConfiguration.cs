@@ -1,0 +1,165 @@
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Configuration;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Listeners;
+using Chariot.Edge.Packets;
+using Chariot.Edge.Routing;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge.Configuration;
+
+/// <summary>
+/// Makes this edge act on a configuration: rights of every session, live or away, then a barrier for the read batches that
+/// began under the old rights, then the copies that wait and may no longer be delivered. When <see cref="ApplyAsync"/>
+/// returns, no message that was refused by the new rights leaves this edge (architecture, invariant 4).
+/// </summary>
+internal sealed class EdgeConfiguration(
+    IConfigurationFeed feed,
+    EdgeListeners listeners,
+    ConnectionRegistry connections,
+    SessionRegistry sessions,
+    RouteTable routes,
+    PublishHandler publish,
+    SessionServices services,
+    EdgeLog log) : IConfigurationConsumer
+{
+    private MqttSettings _applied = new();
+    private string? _servedSetup;
+    private bool _isOpen;
+
+    public ValueTask<string?> PrepareTlsAsync(TlsMaterial candidate, CancellationToken cancellationToken) => new(listeners.PrepareSecure());
+
+    public ValueTask AbandonTlsAsync()
+    {
+        listeners.AbandonSecure();
+        return default;
+    }
+
+    public async ValueTask ApplyAsync(ConfigurationChange change, CancellationToken cancellationToken)
+    {
+        var settings = change.Configuration.Mqtt;
+        ApplySettings(settings);
+        var (disconnected, suspended, resumed, narrowed) = await ApplyRightsAsync(change, settings, cancellationToken);
+        services.StoreCallbacks.WaitForBatch();
+        connections.WaitForBatches();
+        await PurgeAsync(narrowed);
+        if (_isOpen)
+        {
+            ApplyListeners(change);
+        }
+
+        _applied = settings;
+        log.ConfigurationApplied(change.Configuration.Revision, disconnected, suspended, resumed);
+    }
+
+    /// <summary>Opens the listeners, once everything that clients need is there.</summary>
+    public void Open()
+    {
+        _isOpen = true;
+        if (feed.Current.Mqtt.PlainListenerEnabled)
+        {
+            listeners.OpenPlain();
+        }
+        else
+        {
+            listeners.ApplyPlain(enabled: false);
+        }
+
+        listeners.ApplySecure(feed.Tls, feed.Current.Tls);
+        _servedSetup = feed.Tls?.SetupId;
+    }
+
+    private void ApplySettings(MqttSettings settings)
+    {
+        services.Limits = settings.Limits;
+        publish.OnDenied = settings.OnDenied;
+        if (routes.MaximumTopicLength != settings.Limits.MaximumTopicLength || routes.MaximumTopicLevels != settings.Limits.MaximumTopicLevels)
+        {
+            routes.MaximumTopicLength = settings.Limits.MaximumTopicLength;
+            routes.MaximumTopicLevels = settings.Limits.MaximumTopicLevels;
+            routes.ForgetTopics();
+        }
+    }
+
+    private async Task<(int Disconnected, int Suspended, int Resumed, List<ClientSession> Narrowed)> ApplyRightsAsync(ConfigurationChange change, MqttSettings settings, CancellationToken cancellationToken)
+    {
+        var anonymousChanged = settings.AllowAnonymous != _applied.AllowAnonymous || settings.AnonymousCredential != _applied.AnonymousCredential;
+        var (disconnected, suspended, resumed) = (0, 0, 0);
+        var affected = new List<ClientSession>();
+        foreach (var session in sessions.All)
+        {
+            var credential = session.Principal.Username ?? settings.AnonymousCredential;
+            var concerned = change.ChangedCredentials is null
+                || (credential is not null && change.ChangedCredentials.Contains(credential))
+                || (session.Principal.IsAnonymous && anonymousChanged);
+            if (!concerned)
+            {
+                continue;
+            }
+
+            session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, session.Principal, session.ClientId, cancellationToken));
+            var (lost, regained) = sessions.Reconsider(session);
+            suspended += lost;
+            resumed += regained;
+            affected.Add(session);
+            if (session.Connection is { } connection && !await MayStayAsync(connection, session, cancellationToken))
+            {
+                connection.PublishesWill = session.Access.List != AccessControlList.Nothing;
+                connection.Close(ReasonCode.NotAuthorized);
+                disconnected++;
+            }
+        }
+
+        return (disconnected, suspended, resumed, affected);
+    }
+
+    private async ValueTask<bool> MayStayAsync(MqttConnection connection, ClientSession session, CancellationToken cancellationToken) =>
+        session.Principal.IsAnonymous
+            ? feed.Current.Mqtt.AllowAnonymous
+            : await feed.FindCredentialAsync(session.Principal.Username!, cancellationToken) is { Enabled: true } credential && credential.PasswordVerifier == connection.Verifier;
+
+    private async Task PurgeAsync(List<ClientSession> affected)
+    {
+        foreach (var session in affected)
+        {
+            var list = session.Access.List;
+            // A topic name is a filter without wildcards: the right to receive it is the right to subscribe to it.
+            bool IsDenied(ReadOnlySpan<byte> topic) => !list.AllowsSubscribe(System.Text.Encoding.UTF8.GetString(topic));
+
+            var batch = FlushBatch.Current;
+            session.Purge(IsDenied, batch);
+            batch.Flush(services.Metrics);
+            await session.PurgeStoredAsync(IsDenied);
+        }
+    }
+
+    private void ApplyListeners(ConfigurationChange change)
+    {
+        listeners.ApplyPlain(change.Configuration.Mqtt.PlainListenerEnabled);
+        if (!change.Configuration.Mqtt.PlainListenerEnabled && _applied.PlainListenerEnabled)
+        {
+            CloseConnections(secure: false);
+        }
+
+        listeners.ApplySecure(change.Tls, change.Configuration.Tls);
+        if (change.Tls is null && _servedSetup is not null)
+        {
+            CloseConnections(secure: true);
+        }
+
+        _servedSetup = change.Tls?.SetupId;
+    }
+
+    private void CloseConnections(bool secure)
+    {
+        foreach (var connection in connections.All)
+        {
+            if (connection.Transport.Secure == secure)
+            {
+                connection.Close(ReasonCode.AdministrativeAction);
+            }
+        }
+    }
+}

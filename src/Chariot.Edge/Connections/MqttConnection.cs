@@ -1,0 +1,401 @@
+using System.Buffers;
+using System.Net.Sockets;
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Edge.Codec;
+using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Packets;
+using Chariot.Edge.Sessions;
+using Chariot.Edge.Transports;
+
+namespace Chariot.Edge.Connections;
+
+/// <summary>
+/// One socket of one client, from accept to close. The read loop parses everything that has arrived in place, hands each
+/// packet to its handler, and flushes each connection it wrote to once. What must wait (a grain, a password) is awaited
+/// between batches, with the packets behind it left in the buffer.
+/// </summary>
+internal sealed class MqttConnection
+{
+    private const int InitialBuffer = 2048;
+    private const int MaximumReadAhead = 64 * 1024;
+
+    /// <summary>Receives that completed at once in a row, after which other connections of this thread get their turn.</summary>
+    private const int FairShare = 32;
+
+    /// <summary>Unsettled QoS 1/2 publishes of a 3.1.1 client, which knows no Receive Maximum, at which reading pauses.</summary>
+    private const int PauseAt = 1024;
+
+    private readonly PacketDispatcher _dispatcher;
+    private readonly EdgeMetrics _metrics;
+    private readonly EdgeLog _log;
+    private readonly BatchMarker _batch = new();
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(InitialBuffer);
+    private int _start;
+    private int _end;
+    private int _unsettled;
+    private TaskCompletionSource? _resume;
+    private long _bytesReceived;
+    private int _closing;
+
+    public MqttConnection(ITransport transport, PacketDispatcher dispatcher, EdgeMetrics metrics, EdgeLog log, int maximumBytes, int maximumMessages)
+    {
+        Transport = transport;
+        _dispatcher = dispatcher;
+        _metrics = metrics;
+        _log = log;
+        Outbound = new OutboundBuffer(transport, maximumBytes, maximumMessages, OnSendFailed);
+    }
+
+    public ITransport Transport { get; }
+
+    public OutboundBuffer Outbound { get; }
+
+    public TopicCache Topics { get; } = new();
+
+    /// <summary>Known after CONNECT.</summary>
+    public ProtocolVersion Version { get; set; } = ProtocolVersion.V311;
+
+    /// <summary>Null until CONNECT has been accepted.</summary>
+    public ClientSession? Session { get; set; }
+
+    public Principal Principal { get; set; }
+
+    /// <summary>Verifier that the client's password was checked against; a change of it ends the connection.</summary>
+    public string? Verifier { get; set; }
+
+    /// <summary>Largest packet the client takes, bytes.</summary>
+    public long MaximumPacketSize { get; set; } = long.MaxValue;
+
+    /// <summary>Largest packet taken from the client, bytes.</summary>
+    public int MaximumInboundPacketSize { get; set; }
+
+    /// <summary>Whether reason strings may go into packets other than CONNACK and DISCONNECT [MQTT-3.1.2-29].</summary>
+    public bool WantsProblemInformation { get; set; } = true;
+
+    public ushort ReceiveMaximumOfServer { get; set; } = 128;
+
+    /// <summary>Inbound topic aliases; index is the alias.</summary>
+    public byte[]?[] Aliases { get; set; } = [];
+
+    /// <summary>Milliseconds without a packet after which the connection ends; 0 for never (1.5 x Keep Alive).</summary>
+    public long KeepAliveMilliseconds { get; set; }
+
+    public DateTimeOffset ConnectedAt { get; set; }
+
+    public long AcceptedAt { get; } = Environment.TickCount64;
+
+    public long LastReceived { get; private set; } = Environment.TickCount64;
+
+    /// <summary>Publish the will when the connection ends; cleared by a normal DISCONNECT.</summary>
+    public bool PublishesWill { get; set; } = true;
+
+    /// <summary>Why the server ends it, for the log; null when the client or the network did.</summary>
+    public ReasonCode? CloseReason { get; private set; }
+
+    /// <summary>When <see cref="Close"/> began, milliseconds; 0 before. A client that does not close its side is cut off 2 s later.</summary>
+    public long ClosingSince { get; private set; }
+
+    /// <summary>The client has sent DISCONNECT.</summary>
+    public bool EndedByClient { get; private set; }
+
+    /// <summary>For the barrier of configuration changes.</summary>
+    public BatchMarker Batch => _batch;
+
+    /// <summary>Reads until the connection ends; never throws.</summary>
+    public async Task RunAsync()
+    {
+        try
+        {
+            await ReadAsync();
+        }
+        catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            _log.ConnectionLost(error, Transport.RemoteAddress);
+        }
+        catch (Exception error)
+        {
+            // The one catch-all of a connection: a defect here must not take other clients with it.
+            _log.ConnectionFailed(error, Transport.RemoteAddress);
+        }
+        finally
+        {
+            await EndAsync();
+        }
+    }
+
+    /// <summary>
+    /// Ends the connection: 5.0 clients that are connected get DISCONNECT with <paramref name="reason"/>; what is in the
+    /// outbound buffer still goes out.
+    /// </summary>
+    public void Close(ReasonCode reason)
+    {
+        if (Interlocked.Exchange(ref _closing, 1) != 0)
+        {
+            return;
+        }
+
+        CloseReason = reason;
+        ClosingSince = Environment.TickCount64;
+        if (Version == ProtocolVersion.V500 && Session is not null)
+        {
+            Span<byte> packet = stackalloc byte[PacketWriter.ShortPacketSize];
+            Outbound.AppendControl(packet[..PacketWriter.WriteDisconnect(packet, reason)]);
+        }
+
+        Outbound.CloseWhenSent();
+    }
+
+    /// <summary>The client has said DISCONNECT: nothing more of it is read, what waits for it is still sent.</summary>
+    public void EndByClient()
+    {
+        if (Interlocked.Exchange(ref _closing, 1) == 0)
+        {
+            ClosingSince = Environment.TickCount64;
+            EndedByClient = true;
+            Outbound.CloseWhenSent();
+        }
+    }
+
+    /// <summary>Ends the connection without another byte.</summary>
+    public void Abort()
+    {
+        Interlocked.Exchange(ref _closing, 1);
+        Outbound.Close();
+        Transport.Abort();
+    }
+
+    public void SendAcknowledgement(PacketType type, ushort packetId, ReasonCode reason, FlushBatch batch)
+    {
+        Span<byte> packet = stackalloc byte[PacketWriter.ShortPacketSize];
+        SendControl(packet[..PacketWriter.WriteAck(packet, type, Version, packetId, reason)], batch);
+    }
+
+    public void SendControl(ReadOnlySpan<byte> packet, FlushBatch batch)
+    {
+        if (Outbound.AppendControl(packet))
+        {
+            batch.Touch(Outbound);
+        }
+    }
+
+    /// <summary>Sends a QoS 1/2 delivery; false when it is larger than the client takes.</summary>
+    public bool SendPublish(Delivery delivery, FlushBatch batch)
+    {
+        var services = delivery.Message.ExpiresAt == long.MaxValue ? 0 : DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        var packet = PublishEncoder.Current.Encode(delivery.Message, services, Version, delivery.Qos, delivery.Retain, delivery.SubscriptionIdentifiers, out var packetIdOffset);
+        if (packet.Length > MaximumPacketSize)
+        {
+            return false;
+        }
+
+        if (Outbound.AppendDelivery(packet, packetIdOffset, delivery.PacketId, delivery.Sent))
+        {
+            batch.Touch(Outbound);
+        }
+
+        return true;
+    }
+
+    /// <summary>A QoS 1/2 PUBLISH has been taken; it counts until it is settled.</summary>
+    public int PublishTaken() => Interlocked.Increment(ref _unsettled);
+
+    public void PublishSettled()
+    {
+        if (Interlocked.Decrement(ref _unsettled) < PauseAt / 2)
+        {
+            Interlocked.Exchange(ref _resume, null)?.TrySetResult();
+        }
+    }
+
+    private async Task ReadAsync()
+    {
+        var inARow = 0;
+        while (true)
+        {
+            var receive = Transport.ReceiveAsync(_buffer.AsMemory(_end));
+            inARow = receive.IsCompleted ? inARow + 1 : 0;
+            var received = await receive;
+            if (received == 0)
+            {
+                return;
+            }
+
+            _end += received;
+            _bytesReceived += received;
+            LastReceived = Environment.TickCount64;
+            while (true)
+            {
+                var next = ProcessBatch(out var control);
+                if (next == BatchEnd.Close)
+                {
+                    return;
+                }
+
+                if (next == BatchEnd.NeedsMore)
+                {
+                    break;
+                }
+
+                if (!await _dispatcher.HandleAsync(this, control!))
+                {
+                    return;
+                }
+            }
+
+            MakeRoom();
+            if (_unsettled >= PauseAt)
+            {
+                await WhenSettledAsync();
+            }
+
+            if (inARow >= FairShare)
+            {
+                inARow = 0;
+                await Task.Yield();
+            }
+        }
+    }
+
+    private BatchEnd ProcessBatch(out object? control)
+    {
+        var batch = FlushBatch.Current;
+        _batch.Enter();
+        try
+        {
+            if (Volatile.Read(ref _closing) != 0)
+            {
+                // Closed from outside (takeover, withdrawn right): what is still in the buffer must not be handled.
+                control = null;
+                return BatchEnd.Close;
+            }
+
+            return _dispatcher.Process(this, _buffer, ref _start, _end, batch, out control);
+        }
+        finally
+        {
+            batch.Flush(_metrics);
+            _batch.Leave();
+        }
+    }
+
+    private void MakeRoom()
+    {
+        if (_start == _end)
+        {
+            // Everything was read: a buffer that was filled to the brim may be larger next time.
+            if (_end == _buffer.Length && _buffer.Length < MaximumReadAhead)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer);
+                _buffer = ArrayPool<byte>.Shared.Rent(_buffer.Length * 4);
+            }
+
+            _start = _end = 0;
+            return;
+        }
+
+        // Grows with what has really arrived, never to a declared length.
+        if (_start == 0 && _end == _buffer.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            _buffer.AsSpan(0, _end).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = larger;
+        }
+        else if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _end -= _start;
+            _start = 0;
+            if (_end > _buffer.Length / 2 && _buffer.Length < MaximumReadAhead)
+            {
+                var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 4);
+                _buffer.AsSpan(0, _end).CopyTo(larger);
+                ArrayPool<byte>.Shared.Return(_buffer);
+                _buffer = larger;
+            }
+        }
+    }
+
+    private Task WhenSettledAsync()
+    {
+        var resume = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _resume, resume);
+        if (Volatile.Read(ref _unsettled) < PauseAt)
+        {
+            resume.TrySetResult();
+        }
+
+        return resume.Task;
+    }
+
+    private void OnSendFailed(Exception error)
+    {
+        _log.SendFailed(error, Transport.RemoteAddress);
+        // Ends the read loop, which does the rest.
+        Transport.Abort();
+    }
+
+    private async Task EndAsync()
+    {
+        var graceful = Interlocked.Exchange(ref _closing, 1) != 0 && ClosingSince != 0;
+        if (!graceful)
+        {
+            Outbound.Close();
+            Transport.Abort();
+        }
+
+        try
+        {
+            await _dispatcher.OnClosedAsync(this);
+        }
+        catch (Exception error)
+        {
+            _log.CloseFailed(error, Session?.ClientId ?? Transport.RemoteAddress);
+        }
+
+        if (graceful)
+        {
+            await DrainAsync();
+        }
+
+        Interlocked.Exchange(ref _resume, null)?.TrySetResult();
+        _metrics.AddConnectionBytes(_bytesReceived, Outbound.BytesSent);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
+
+    /// <summary>
+    /// Reads and forgets what the client still sends until it closes: closing a socket with unread bytes resets the connection,
+    /// and the client would never see our last packet. The sweep cuts off a client that goes on.
+    /// </summary>
+    private async Task DrainAsync()
+    {
+        try
+        {
+            while (await Transport.ReceiveAsync(_buffer) > 0)
+            {
+            }
+        }
+        catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            _log.ConnectionLost(error, Transport.RemoteAddress);
+        }
+
+        Outbound.Close();
+        Transport.Abort();
+    }
+}
+
+/// <summary>Why a batch ended.</summary>
+internal enum BatchEnd : byte
+{
+    /// <summary>Everything complete has been handled.</summary>
+    NeedsMore,
+
+    /// <summary>A control packet has to be handled before the packets behind it.</summary>
+    Control,
+
+    /// <summary>The connection is to be closed; the reason has been sent.</summary>
+    Close,
+}

@@ -1,0 +1,407 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Chariot.Edge.Codec;
+using Chariot.Edge.Transports;
+
+namespace Chariot.Edge.Connections;
+
+/// <summary>
+/// Bytes on their way to one client. Writers append whole packets under a short lock; <see cref="Flush"/> hands everything
+/// appended so far to the transport in one send, and what arrives meanwhile goes with the next. Nothing here waits for the
+/// client: when it does not read, the buffer fills to its limit and further QoS 0 messages are dropped by the caller.
+/// Holds no memory while it is empty.
+/// </summary>
+internal sealed class OutboundBuffer
+{
+    private const int InitialSize = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly ITransport _transport;
+    private readonly Action<Exception> _onBroken;
+    private readonly Action _onSent;
+    private byte[] _fill = [];
+    private int _fillLength;
+    private int _fillPackets;
+    private byte[] _send = [];
+    private int _sendLength;
+    private int _sendOffset;
+    private bool _sending;
+    private bool _touched;
+    private bool _closed;
+    private bool _closeWhenEmpty;
+    private long _progressAt = Environment.TickCount64;
+    private ValueTaskAwaiter<int> _pending;
+    private TaskCompletionSource? _drained;
+
+    public OutboundBuffer(ITransport transport, int maximumBytes, int maximumPackets, Action<Exception> onBroken)
+    {
+        _transport = transport;
+        _onBroken = onBroken;
+        _onSent = OnSent;
+        MaximumBytes = maximumBytes;
+        MaximumPackets = maximumPackets;
+    }
+
+    public int MaximumBytes { get; set; }
+
+    public int MaximumPackets { get; set; }
+
+    public long BytesSent { get; private set; }
+
+    /// <summary>Milliseconds since the transport last took bytes that were waiting; 0 when nothing waits.</summary>
+    public long StalledFor(long now)
+    {
+        lock (_gate)
+        {
+            return _sending ? now - _progressAt : 0;
+        }
+    }
+
+    /// <summary>
+    /// Appends a PUBLISH of QoS 0; false when the limits are reached (the message is dropped) or the connection is closed.
+    /// <paramref name="firstTouch"/>: the caller must see to a <see cref="Flush"/> at the end of its batch.
+    /// </summary>
+    public bool TryAppend(ReadOnlySpan<byte> packet, out bool firstTouch)
+    {
+        lock (_gate)
+        {
+            firstTouch = false;
+            if (_closed || _closeWhenEmpty || _fillLength + packet.Length > MaximumBytes || _fillPackets >= MaximumPackets)
+            {
+                return false;
+            }
+
+            packet.CopyTo(Reserve(packet.Length));
+            _fillLength += packet.Length;
+            _fillPackets++;
+            firstTouch = !_touched;
+            _touched = true;
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Appends a QoS 1/2 PUBLISH with its packet id and DUP flag written into the copy. Never dropped: the window bounds how
+    /// many there are. True when the caller must see to a flush.
+    /// </summary>
+    public bool AppendDelivery(ReadOnlySpan<byte> packet, int packetIdOffset, ushort packetId, bool dup)
+    {
+        lock (_gate)
+        {
+            if (_closed || _closeWhenEmpty)
+            {
+                return false;
+            }
+
+            var room = Reserve(packet.Length);
+            packet.CopyTo(room);
+            room[packetIdOffset] = (byte)(packetId >> 8);
+            room[packetIdOffset + 1] = (byte)packetId;
+            if (dup)
+            {
+                room[0] |= 0x08;
+            }
+
+            _fillLength += packet.Length;
+            _fillPackets++;
+            var first = !_touched;
+            _touched = true;
+            return first;
+        }
+    }
+
+    /// <summary>Appends a control packet or acknowledgement, which is never dropped: a client that lets 8 MiB of them pile up is cut off.</summary>
+    public bool AppendControl(ReadOnlySpan<byte> packet)
+    {
+        lock (_gate)
+        {
+            if (_closed || _closeWhenEmpty)
+            {
+                return false;
+            }
+
+            if (_fillLength + packet.Length > MaximumBytes + (8 * 1024 * 1024))
+            {
+                _closed = true;
+            }
+            else
+            {
+                packet.CopyTo(Reserve(packet.Length));
+                _fillLength += packet.Length;
+                _fillPackets++;
+                var first = !_touched;
+                _touched = true;
+                return first;
+            }
+        }
+
+        _onBroken(new IOException("the client does not read its acknowledgements"));
+        return false;
+    }
+
+    /// <summary>Sends what has been appended. Returns at once; the rest follows as the transport takes it.</summary>
+    public void Flush()
+    {
+        lock (_gate)
+        {
+            _touched = false;
+            if (_sending || _fillLength == 0 || _closed)
+            {
+                return;
+            }
+
+            _sending = true;
+            _progressAt = Environment.TickCount64;
+            Swap();
+        }
+
+        SendLoop();
+    }
+
+    /// <summary>Takes no more; what has been appended is still sent, then the stream to the client is ended.</summary>
+    public void CloseWhenSent()
+    {
+        bool idle;
+        lock (_gate)
+        {
+            _closeWhenEmpty = true;
+            idle = !_sending && _fillLength == 0;
+        }
+
+        if (idle)
+        {
+            _transport.EndSending();
+        }
+        else
+        {
+            Flush();
+        }
+    }
+
+    /// <summary>Takes and sends nothing more.</summary>
+    public void Close()
+    {
+        TaskCompletionSource? drained;
+        lock (_gate)
+        {
+            _closed = true;
+            drained = _drained;
+            _drained = null;
+            if (!_sending)
+            {
+                Release(ref _fill);
+            }
+
+            _fillLength = 0;
+        }
+
+        drained?.TrySetResult();
+    }
+
+    /// <summary>Completes when less than half of the limit waits, or the connection is closed.</summary>
+    public Task WhenHasRoomAsync()
+    {
+        lock (_gate)
+        {
+            if (_closed || (_fillLength < MaximumBytes / 2 && _fillPackets < MaximumPackets / 2) || !_sending)
+            {
+                return Task.CompletedTask;
+            }
+
+            return (_drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
+    /// <summary>
+    /// Removes PUBLISH packets that have not been handed to the transport and whose topic <paramref name="isDenied"/>. Packet
+    /// identifiers of removed QoS 1/2 packets go to <paramref name="removed"/>. Returns the number removed.
+    /// </summary>
+    public int RemovePublishes(PublishPredicate isDenied, List<ushort> removed)
+    {
+        lock (_gate)
+        {
+            var kept = 0;
+            var count = 0;
+            var position = 0;
+            while (position < _fillLength)
+            {
+                var rest = _fill.AsSpan(position, _fillLength - position);
+                PacketFraming.TryReadHeader(rest, int.MaxValue, strictMinimalLength: false, out var header, out var headerLength, out var remaining);
+                var packet = rest[..(headerLength + remaining)];
+                if (header >> 4 == (int)PacketType.Publish && IsDenied(packet[headerLength..], isDenied))
+                {
+                    count++;
+                    _fillPackets--;
+                    if ((header & 0x06) != 0)
+                    {
+                        var body = packet[headerLength..];
+                        var topicLength = (body[0] << 8) | body[1];
+                        removed.Add((ushort)((body[2 + topicLength] << 8) | body[3 + topicLength]));
+                    }
+                }
+                else
+                {
+                    packet.CopyTo(_fill.AsSpan(kept));
+                    kept += packet.Length;
+                }
+
+                position += packet.Length;
+            }
+
+            _fillLength = kept;
+            return count;
+        }
+    }
+
+    private static bool IsDenied(ReadOnlySpan<byte> body, PublishPredicate isDenied) => isDenied(body.Slice(2, (body[0] << 8) | body[1]));
+
+    private Span<byte> Reserve(int length)
+    {
+        if (_fill.Length - _fillLength < length)
+        {
+            Grow(length);
+        }
+
+        return _fill.AsSpan(_fillLength, length);
+    }
+
+    private void Grow(int length)
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(InitialSize, Math.Max(_fill.Length * 2, _fillLength + length)));
+        _fill.AsSpan(0, _fillLength).CopyTo(larger);
+        Release(ref _fill);
+        _fill = larger;
+    }
+
+    private void Swap()
+    {
+        Release(ref _send);
+        _send = _fill;
+        _sendLength = _fillLength;
+        _sendOffset = 0;
+        _fill = [];
+        _fillLength = 0;
+        _fillPackets = 0;
+    }
+
+    private void SendLoop()
+    {
+        while (true)
+        {
+            ValueTaskAwaiter<int> sent;
+            try
+            {
+                sent = _transport.SendAsync(_send.AsMemory(_sendOffset, _sendLength - _sendOffset)).GetAwaiter();
+            }
+            catch (Exception error)
+            {
+                Break(error);
+                return;
+            }
+
+            if (!sent.IsCompleted)
+            {
+                _pending = sent;
+                sent.UnsafeOnCompleted(_onSent);
+                return;
+            }
+
+            if (!Advance(sent))
+            {
+                return;
+            }
+        }
+    }
+
+    private void OnSent()
+    {
+        var sent = _pending;
+        _pending = default;
+        if (Advance(sent))
+        {
+            SendLoop();
+        }
+    }
+
+    /// <summary>Books a finished send; true when there is more to send.</summary>
+    private bool Advance(ValueTaskAwaiter<int> sent)
+    {
+        int taken;
+        try
+        {
+            taken = sent.GetResult();
+        }
+        catch (Exception error)
+        {
+            Break(error);
+            return false;
+        }
+
+        TaskCompletionSource? drained = null;
+        bool close;
+        bool more;
+        lock (_gate)
+        {
+            BytesSent += taken;
+            _sendOffset += taken;
+            _progressAt = Environment.TickCount64;
+            if (_sendOffset < _sendLength)
+            {
+                return true;
+            }
+
+            if (_drained is not null && _fillLength < MaximumBytes / 2 && _fillPackets < MaximumPackets / 2)
+            {
+                drained = _drained;
+                _drained = null;
+            }
+
+            close = _closeWhenEmpty && _fillLength == 0;
+            if (_fillLength > 0 && !_closed)
+            {
+                Swap();
+                more = true;
+            }
+            else
+            {
+                _sending = false;
+                more = false;
+                Release(ref _send);
+            }
+        }
+
+        drained?.TrySetResult();
+        if (close)
+        {
+            _transport.EndSending();
+        }
+
+        return more;
+    }
+
+    private void Break(Exception error)
+    {
+        lock (_gate)
+        {
+            _sending = false;
+            _closed = true;
+            Release(ref _send);
+            Release(ref _fill);
+            _fillLength = 0;
+        }
+
+        _onBroken(error);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Release(ref byte[] buffer)
+    {
+        if (buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = [];
+        }
+    }
+}
+
+internal delegate bool PublishPredicate(ReadOnlySpan<byte> topic);

@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Logging;
+
+namespace Chariot.Edge.Diagnostics;
+
+/// <summary>Log events of the edge. Ids are unique within Chariot and stable; none holds a password, a payload or a key.</summary>
+internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
+{
+    private readonly ILogger _logger = logger;
+
+    [LoggerMessage(1000, LogLevel.Information, "Listening on {Endpoint} ({Kind})")]
+    public partial void Listening(string endpoint, string kind);
+
+    [LoggerMessage(1001, LogLevel.Information, "Closed the listener on {Endpoint} ({Kind})")]
+    public partial void ListenerClosed(string endpoint, string kind);
+
+    [LoggerMessage(1002, LogLevel.Debug, "Connection of {Address} was lost")]
+    public partial void ConnectionLost(Exception error, string address);
+
+    [LoggerMessage(1003, LogLevel.Error, "Connection of {Address} failed for a reason that is a defect of the broker; please report it with this text")]
+    public partial void ConnectionFailed(Exception error, string address);
+
+    [LoggerMessage(1004, LogLevel.Debug, "Sending to {Address} failed")]
+    public partial void SendFailed(Exception error, string address);
+
+    [LoggerMessage(1005, LogLevel.Error, "Ending the session of {Client} after its connection failed; it is repaired at the client's next CONNECT")]
+    public partial void CloseFailed(Exception error, string client);
+
+    [LoggerMessage(1006, LogLevel.Information, "Client {ClientId} connected from {Address} as {Principal}, MQTT {Version}")]
+    public partial void Connected(string clientId, string address, string principal, string version);
+
+    [LoggerMessage(1007, LogLevel.Information, "Client {ClientId} disconnected: {Reason}")]
+    public partial void Disconnected(string clientId, string reason);
+
+    [LoggerMessage(1008, LogLevel.Information, "Refused a CONNECT from {Address}: {Reason}")]
+    public partial void ConnectRefused(string address, string reason);
+
+    [LoggerMessage(1009, LogLevel.Error, "The store refused a commit; publishers are not acknowledged until it works again: check free space and permissions of the data directory")]
+    public partial void StoreRefused(Exception error);
+
+    [LoggerMessage(1010, LogLevel.Error, "The stored queue of {ClientId} could not be read; it is tried again at the client's next acknowledgement or CONNECT")]
+    public partial void QueueNotRead(Exception error, string clientId);
+
+    [LoggerMessage(1011, LogLevel.Warning, "TLS handshake with {Address} failed: {Reason}")]
+    public partial void HandshakeFailed(string address, string reason);
+
+    [LoggerMessage(1012, LogLevel.Warning, "Client {ClientId} at {Address} sent what MQTT does not allow: {Reason}; its connection is closed")]
+    public partial void ProtocolViolation(string clientId, string address, string reason);
+
+    [LoggerMessage(1013, LogLevel.Warning, "Client {ClientId} may not have its will published any more; it was dropped")]
+    public partial void WillDenied(string clientId);
+
+    [LoggerMessage(1014, LogLevel.Information, "Loaded {Sessions} durable sessions, {Subscriptions} subscriptions and {Retained} retained messages")]
+    public partial void Loaded(int sessions, int subscriptions, int retained);
+
+    [LoggerMessage(1015, LogLevel.Error, "The session grain of {ClientId} did not answer; the client was refused with Server Unavailable")]
+    public partial void GrainUnavailable(Exception error, string clientId);
+
+    [LoggerMessage(1016, LogLevel.Information, "Configuration revision {Revision} in force: {Disconnected} clients disconnected, {Suspended} subscriptions suspended, {Resumed} resumed")]
+    public partial void ConfigurationApplied(long revision, int disconnected, int suspended, int resumed);
+
+    [LoggerMessage(1017, LogLevel.Warning, "Port {Port} for MQTT over TLS could not be opened: {Reason}")]
+    public partial void SecureListenerFailed(int port, string reason);
+
+    [LoggerMessage(1018, LogLevel.Error, "The sweep over connections failed; it goes on with the next one")]
+    public partial void SweepFailed(Exception error);
+
+    [LoggerMessage(1019, LogLevel.Error, "The expired session of {ClientId} could not be removed; it is tried again")]
+    public partial void ExpiryFailed(Exception error, string clientId);
+}

@@ -1,0 +1,49 @@
+using Chariot.Edge.Connections;
+
+namespace Chariot.Edge.Diagnostics;
+
+/// <summary>Counters of this edge. Updated once per batch, not per message.</summary>
+internal sealed class EdgeMetrics
+{
+    private long _messagesReceived;
+    private long _messagesDelivered;
+    private long _messagesDropped;
+    private long _bytesReceived;
+    private long _bytesSent;
+
+    public long MessagesReceived => Volatile.Read(ref _messagesReceived);
+
+    /// <summary>PUBLISH packets appended for a connected subscriber.</summary>
+    public long MessagesDelivered => Volatile.Read(ref _messagesDelivered);
+
+    /// <summary>Messages given up: full buffers, denied publishes, expired.</summary>
+    public long MessagesDropped => Volatile.Read(ref _messagesDropped);
+
+    public long BytesReceived => Volatile.Read(ref _bytesReceived);
+
+    public long BytesSent => Volatile.Read(ref _bytesSent);
+
+    public void Add(FlushBatch batch)
+    {
+        if (batch.Received != 0)
+        {
+            Interlocked.Add(ref _messagesReceived, batch.Received);
+        }
+
+        if (batch.Delivered != 0)
+        {
+            Interlocked.Add(ref _messagesDelivered, batch.Delivered);
+        }
+
+        if (batch.Dropped != 0)
+        {
+            Interlocked.Add(ref _messagesDropped, batch.Dropped);
+        }
+    }
+
+    public void AddConnectionBytes(long received, long sent)
+    {
+        Interlocked.Add(ref _bytesReceived, received);
+        Interlocked.Add(ref _bytesSent, sent);
+    }
+}

@@ -1,0 +1,138 @@
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Stores;
+using Chariot.Edge.Configuration;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Listeners;
+using Chariot.Edge.Retained;
+using Chariot.Edge.Routing;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge;
+
+/// <summary>
+/// Start and stop of the edge. No listener opens before every durable session of the store is held here with its routes, or a
+/// publisher that reconnects first would miss subscribers that have not.
+/// </summary>
+public interface IEdgeStart
+{
+    /// <summary>Binds the plain port. Throws SocketException when it is in use.</summary>
+    void Bind();
+
+    /// <summary>Loads sessions and retained messages, then accepts clients. The configuration must be in force.</summary>
+    Task OpenAsync(CancellationToken cancellationToken);
+
+    /// <summary>Stops accepting, tells the clients (5.0: 0x8B), and returns when they are gone or after 5 s.</summary>
+    Task CloseAsync();
+}
+
+internal sealed class EdgeStart(
+    EdgeListeners listeners,
+    EdgeConfiguration configuration,
+    IConfigurationFeed feed,
+    IGrainStateIndex states,
+    IMessageStore store,
+    SessionRegistry sessions,
+    RetainedMessages retainedMessages,
+    ConnectionRegistry connections,
+    ConnectionSweep sweep,
+    SessionServices services,
+    EdgeLog log) : IEdgeStart
+{
+    private const int PageSize = 1000;
+
+    public void Bind() => listeners.BindPlain();
+
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        store.GroupCompleted += () => FlushBatch.Current.Flush(services.Metrics);
+        await foreach (var message in store.ReadRetainedAsync(cancellationToken))
+        {
+            retainedMessages.Set(message, int.MaxValue);
+        }
+
+        await LoadSessionsAsync(cancellationToken);
+        log.Loaded(sessions.Count, sessions.All.Sum(session => session.Subscriptions.Count), retainedMessages.Count);
+        sweep.Start();
+        configuration.Open();
+    }
+
+    public async Task CloseAsync()
+    {
+        listeners.Close();
+        await sweep.StopAsync();
+        foreach (var connection in connections.All)
+        {
+            connection.Close(Abstractions.ReasonCode.ServerShuttingDown);
+        }
+
+        var deadline = Environment.TickCount64 + 5000;
+        while (connections.Count > 0 && Environment.TickCount64 < deadline)
+        {
+            await Task.Delay(20);
+        }
+
+        foreach (var connection in connections.All)
+        {
+            connection.Abort();
+        }
+
+        await store.FlushAsync();
+    }
+
+    private async Task LoadSessionsAsync(CancellationToken cancellationToken)
+    {
+        var byId = new Dictionary<long, ClientSession>();
+        string? after = null;
+        while (true)
+        {
+            var page = await states.ReadAsync<SessionRecord>(StateNames.Session, after, PageSize, cancellationToken: cancellationToken);
+            foreach (var (key, record) in page)
+            {
+                after = key;
+                if (record.ExpirySeconds == 0)
+                {
+                    continue;
+                }
+
+                var session = sessions.AddStored(record);
+                byId[record.SessionId] = session;
+                session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId, cancellationToken));
+                sessions.Reconsider(session);
+            }
+
+            if (page.Count < PageSize)
+            {
+                break;
+            }
+        }
+
+        foreach (var queue in await store.ReadQueuesAsync(cancellationToken))
+        {
+            if (byId.TryGetValue(queue.SessionId, out var session))
+            {
+                session.LoadStored(queue);
+            }
+        }
+
+        foreach (var (sessionId, packetId) in await store.ReadInboundAsync(cancellationToken))
+        {
+            if (byId.TryGetValue(sessionId, out var session))
+            {
+                session.LoadInbound(packetId);
+            }
+        }
+
+        // Rows of sessions that ended while the broker could not delete them any more.
+        foreach (var sessionId in await store.ReadSessionIdsAsync(cancellationToken))
+        {
+            if (!byId.ContainsKey(sessionId))
+            {
+                store.Submit(new RowWork(services, transaction => transaction.DeleteSession(sessionId)));
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+using System.Text;
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Authentication;
+using Chariot.Edge.Codec;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge.Packets;
+
+/// <summary>
+/// CONNECT (section 3.1): 1. limits and client id, 2. authentication, 3. rights and the will, 4. the session grain decides
+/// who owns the session, 5. the session moves to this connection, 6. CONNACK, 7. redelivery.
+/// </summary>
+internal sealed class ConnectHandler(
+    Authenticator authenticator,
+    IConfigurationFeed feed,
+    IGrainFactory grains,
+    IEdgeLinks links,
+    SessionRegistry sessions,
+    SessionEnd ends,
+    SessionServices services,
+    EdgeLog log,
+    TimeProvider time)
+{
+    public int MaximumConnectSize => services.Limits.MaximumConnectSize;
+
+    /// <summary>Decodes; a packet that is refused is answered here.</summary>
+    public ReasonCode Decode(MqttConnection connection, int headerLength, ReadOnlySpan<byte> body, out object? control)
+    {
+        var result = PacketDecoder.DecodeConnect(body, out var packet);
+        connection.Version = packet.Version;
+        control = packet;
+        if (result == ReasonCode.Success && packet.Version == ProtocolVersion.V500 && !PacketFraming.IsMinimal(headerLength, body.Length))
+        {
+            result = ReasonCode.MalformedPacket;
+        }
+
+        if (result != ReasonCode.Success)
+        {
+            control = null;
+            if (packet.AnswersRefusal)
+            {
+                SendRefusal(connection, result);
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>Refuses a CONNECT that is not read as a whole, as far as its first bytes tell in which protocol.</summary>
+    public void Refuse(MqttConnection connection, ReadOnlySpan<byte> bodyStart, ReasonCode reason)
+    {
+        if (PacketDecoder.PeekVersion(bodyStart) is { } version)
+        {
+            connection.Version = version;
+            SendRefusal(connection, reason);
+        }
+
+        connection.Close(reason);
+    }
+
+    public async ValueTask<bool> HandleAsync(MqttConnection connection, ConnectPacket packet)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(services.Limits.ConnectTimeoutSeconds), time);
+        try
+        {
+            var reason = await ConnectAsync(connection, packet, timeout.Token);
+            if (reason == ReasonCode.Success)
+            {
+                return true;
+            }
+
+            log.ConnectRefused(connection.Transport.RemoteAddress, reason.ToString());
+            SendRefusal(connection, reason);
+            connection.Close(reason);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            SendRefusal(connection, ReasonCode.ServerBusy);
+            connection.Close(ReasonCode.ServerBusy);
+        }
+
+        return false;
+    }
+
+    private async ValueTask<ReasonCode> ConnectAsync(MqttConnection connection, ConnectPacket packet, CancellationToken cancellationToken)
+    {
+        // 1.
+        var limits = services.Limits;
+        var assigned = packet.ClientId.Length == 0;
+        if (assigned && packet.Version != ProtocolVersion.V500 && !packet.CleanStart)
+        {
+            return ReasonCode.ClientIdentifierNotValid;
+        }
+
+        var clientId = assigned ? $"auto-{Guid.NewGuid():N}" : packet.ClientId;
+        if (Encoding.UTF8.GetByteCount(clientId) > limits.MaximumClientIdLength || !Utf8Text.IsFitForNames(Encoding.UTF8.GetBytes(clientId)))
+        {
+            return ReasonCode.ClientIdentifierNotValid;
+        }
+
+        if (packet.AuthenticationMethod is not null)
+        {
+            return ReasonCode.BadAuthenticationMethod;
+        }
+
+        // 2.
+        var address = connection.Transport.RemoteAddress;
+        var authentication = await authenticator.AuthenticateAsync(packet.Username, packet.Password, address[..Math.Max(0, address.LastIndexOf(':'))], cancellationToken);
+        if (authentication.Reason != ReasonCode.Success)
+        {
+            return authentication.Reason;
+        }
+
+        // 3.
+        var principal = authentication.Principal;
+        var access = await AccessResolver.ResolveAsync(feed, principal, clientId, cancellationToken);
+        var refusal = CheckWill(packet.Will, access, limits);
+        if (refusal != ReasonCode.Success)
+        {
+            return refusal;
+        }
+
+        // 4.
+        var expiry = Math.Min(packet.SessionExpirySeconds, limits.MaximumSessionExpirySeconds);
+        OpenSessionResult opened;
+        try
+        {
+            opened = await grains.GetGrain<ISessionGrain>(clientId)
+                .OpenAsync(new OpenSession(links.Local, principal, packet.CleanStart, expiry, packet.Will))
+                .AsTask().WaitAsync(cancellationToken);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            log.GrainUnavailable(error, clientId);
+            return ReasonCode.ServerUnavailable;
+        }
+
+        if (opened.Reason != ReasonCode.Success)
+        {
+            return opened.Reason;
+        }
+
+        // 5.
+        var session = TakeSession(packet, clientId, principal, opened, expiry, access);
+        if (session is null)
+        {
+            // Another CONNECT with this client id came later and is already served.
+            return ReasonCode.SessionTakenOver;
+        }
+
+        // 6. and 7.
+        connection.Principal = principal;
+        connection.Verifier = authentication.Verifier;
+        Accept(connection, packet, session, opened, assigned ? clientId : null, expiry);
+
+        // Asked again now that a change of configuration finds this connection: one may have come in between.
+        session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, principal, clientId, cancellationToken));
+        sessions.Reconsider(session);
+        if (!await StillMayConnectAsync(principal, authentication.Verifier, cancellationToken))
+        {
+            connection.PublishesWill = false;
+            connection.Close(ReasonCode.NotAuthorized);
+        }
+
+        log.Connected(clientId, address, principal.Username ?? "anonymous", packet.Version.ToString());
+        return ReasonCode.Success;
+    }
+
+    private static ReasonCode CheckWill(WillRecord? will, AccessControlList access, MqttLimits limits)
+    {
+        if (will is null)
+        {
+            return ReasonCode.Success;
+        }
+
+        if (!TopicFilter.IsValidTopicName(will.Topic, limits.MaximumTopicLength, limits.MaximumTopicLevels))
+        {
+            return ReasonCode.TopicNameInvalid;
+        }
+
+        return access.AllowsPublish(will.Topic) ? ReasonCode.Success : ReasonCode.NotAuthorized;
+    }
+
+    private async ValueTask<bool> StillMayConnectAsync(Principal principal, string? verifier, CancellationToken cancellationToken) =>
+        principal.IsAnonymous
+            ? feed.Current.Mqtt.AllowAnonymous
+            : await feed.FindCredentialAsync(principal.Username!, cancellationToken) is { Enabled: true } credential && credential.PasswordVerifier == verifier;
+
+    /// <summary>
+    /// The session to serve, taken from the connection that it was on. Null when a later CONNECT of this client id was faster.
+    /// </summary>
+    private ClientSession? TakeSession(ConnectPacket packet, string clientId, Principal principal, OpenSessionResult opened, uint expiry, AccessControlList access)
+    {
+        var batch = FlushBatch.Current;
+        var held = sessions.Find(clientId);
+        if (held is not null && held.Epoch > opened.Epoch)
+        {
+            return null;
+        }
+
+        // The old connection first: nothing of its client is handled any more [MQTT-3.1.4-3].
+        if (held?.Connection is { } old)
+        {
+            held.Detach(old, time.GetUtcNow());
+            old.Close(ReasonCode.SessionTakenOver);
+            ends.TakenOver(held, opened.SessionPresent);
+        }
+        else if (held is not null)
+        {
+            held.WillDueAt = null;
+            if (!opened.SessionPresent)
+            {
+                // The session ends here, and with it the wait of its will [MQTT-3.1.2-8].
+                ends.PublishWill(held);
+            }
+        }
+
+        var session = sessions.Open(clientId, principal, opened, batch);
+        if (!ReferenceEquals(session, held))
+        {
+            session.Access = new ClientAccess(access);
+        }
+
+        session.Epoch = opened.Epoch;
+        session.CleanStart = packet.CleanStart;
+        session.Will = packet.Will;
+        session.SetExpiry(expiry);
+        batch.Flush(services.Metrics);
+        return session;
+    }
+
+    private void ConfigureConnection(MqttConnection connection, ConnectPacket packet)
+    {
+        var limits = services.Limits;
+        connection.MaximumPacketSize = packet.MaximumPacketSize;
+        connection.MaximumInboundPacketSize = limits.MaximumPacketSize;
+        connection.WantsProblemInformation = packet.RequestProblemInformation;
+        connection.ReceiveMaximumOfServer = (ushort)limits.ReceiveMaximum;
+        connection.Aliases = packet.Version == ProtocolVersion.V500 ? new byte[]?[limits.MaximumTopicAliases + 1] : [];
+        connection.ConnectedAt = time.GetUtcNow();
+        var keepAlive = KeepAlive(packet);
+        connection.KeepAliveMilliseconds = keepAlive * 1500L;
+    }
+
+    private int KeepAlive(ConnectPacket packet)
+    {
+        var maximum = services.Limits.MaximumKeepAliveSeconds;
+        return maximum > 0 && (packet.KeepAliveSeconds == 0 || packet.KeepAliveSeconds > maximum) ? maximum : packet.KeepAliveSeconds;
+    }
+
+    private void Accept(MqttConnection connection, ConnectPacket packet, ClientSession session, OpenSessionResult opened, string? assignedClientId, uint expiry)
+    {
+        ConfigureConnection(connection, packet);
+        var limits = services.Limits;
+        var keepAlive = KeepAlive(packet);
+        var properties = new ConnAckProperties
+        {
+            SessionExpirySeconds = expiry != packet.SessionExpirySeconds ? expiry : null,
+            ReceiveMaximum = (ushort)limits.ReceiveMaximum,
+            MaximumPacketSize = (uint)limits.MaximumPacketSize,
+            AssignedClientId = assignedClientId,
+            TopicAliasMaximum = (ushort)limits.MaximumTopicAliases,
+            ServerKeepAliveSeconds = keepAlive != packet.KeepAliveSeconds ? (ushort)keepAlive : null,
+        };
+        Span<byte> answer = stackalloc byte[512];
+        var batch = FlushBatch.Current;
+        connection.Session = session;
+        connection.SendControl(answer[..PacketWriter.WriteConnAck(answer, packet.Version, ReasonCode.Success, opened.SessionPresent, properties)], batch);
+        // Only now: nothing may reach the client before its CONNACK.
+        session.Attach(connection, packet.ReceiveMaximum);
+        session.Resume(batch);
+        batch.Flush(services.Metrics);
+    }
+
+    private static void SendRefusal(MqttConnection connection, ReasonCode reason)
+    {
+        Span<byte> answer = stackalloc byte[64];
+        var length = PacketWriter.WriteConnAck(answer, connection.Version, reason, sessionPresent: false, default);
+        if (length > 0)
+        {
+            connection.Outbound.AppendControl(answer[..length]);
+        }
+    }
+}

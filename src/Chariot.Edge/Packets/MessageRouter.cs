@@ -1,0 +1,209 @@
+using Chariot.Abstractions;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Stores;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Codec;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Retained;
+using Chariot.Edge.Routing;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge.Packets;
+
+/// <summary>
+/// Brings an <see cref="ApplicationMessage"/> to the sessions it matches: QoS 1, QoS 2, retained messages and wills.
+/// </summary>
+internal sealed class MessageRouter(RouteTable routes, RetainedMessages retainedMessages, SessionServices services, MessageIds ids)
+{
+    public ApplicationMessage CreateMessage(ClientSession publisher, TopicEntry entry, in PublishView view)
+    {
+        // One array for everything that the message owns.
+        var bytes = new byte[view.PropertiesLength + view.Payload.Length];
+        var properties = view.CopyProperties(bytes);
+        view.Payload.CopyTo(bytes.AsSpan(properties));
+        var now = services.UnixMilliseconds;
+        return new ApplicationMessage
+        {
+            Id = ids.Next(),
+            Topic = entry.Topic,
+            Properties = bytes.AsMemory(0, properties),
+            Payload = bytes.AsMemory(properties),
+            QualityOfService = view.Qos,
+            Retain = view.Retain,
+            Publisher = publisher.ClientId,
+            PublishedAt = now,
+            ExpiresAt = view.MessageExpirySeconds is { } seconds ? now + (seconds * 1000L) : long.MaxValue,
+        };
+    }
+
+    /// <summary>
+    /// Makes the job's message the retained one of its topic, or clears it when the payload is empty [MQTT-3.3.1-6]; refused
+    /// with 0x97 when no more may be kept. Must precede routing, so that a subscriber's replay never shows an older value
+    /// after a newer one.
+    /// </summary>
+    public ReasonCode Retain(PublishJob job)
+    {
+        var message = job.Message;
+        if (message.Payload.IsEmpty)
+        {
+            if (retainedMessages.Remove(message.Topic.Span))
+            {
+                job.Work.RetainedToDelete = message.Topic;
+            }
+
+            return ReasonCode.Success;
+        }
+
+        if (!retainedMessages.Set(message, services.Limits.MaximumRetainedMessages))
+        {
+            return ReasonCode.QuotaExceeded;
+        }
+
+        job.Work.Retained = message;
+        return ReasonCode.Success;
+    }
+
+    /// <summary>Delivers to everything that matches; false when nothing did.</summary>
+    public bool Route(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    {
+        var any = RouteDurable(job, match, publisher, batch);
+        return RouteTransient(job, match, publisher, batch) || any;
+    }
+
+    /// <summary>Delivers to durable sessions that get it at QoS 1 or 2; false when nothing at all matches.</summary>
+    public bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    {
+        var any = false;
+        foreach (var target in match.Targets)
+        {
+            if (IsFor(target, publisher))
+            {
+                any = true;
+                DeliverDurable(job, target, batch);
+            }
+        }
+
+        foreach (var shared in match.Shared)
+        {
+            any = true;
+            if (shared.Choose() is { } member)
+            {
+                job.SharedMembers.Add(member);
+                DeliverDurable(job, member, batch);
+            }
+        }
+
+        return any;
+    }
+
+    /// <summary>Delivers to the rest: sessions that end with their connection, and QoS 0 subscriptions.</summary>
+    public bool RouteTransient(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    {
+        var any = false;
+        foreach (var target in match.Targets)
+        {
+            if (IsFor(target, publisher))
+            {
+                any = true;
+                DeliverTransient(job, target, batch);
+            }
+        }
+
+        foreach (var member in job.HasSharedMembers ? job.SharedMembers : [])
+        {
+            DeliverTransient(job, member, batch);
+        }
+
+        return any;
+    }
+
+    /// <summary>Publishes a will, or a message of the broker; nobody waits for it.</summary>
+    public void PublishWill(WillRecord will, ClientSession publisher, FlushBatch batch)
+    {
+        var now = services.UnixMilliseconds;
+        var message = new ApplicationMessage
+        {
+            Id = ids.Next(),
+            Topic = will.Topic,
+            Properties = will.Properties,
+            Payload = will.Payload,
+            QualityOfService = will.QualityOfService,
+            Retain = will.Retain,
+            Publisher = publisher.ClientId,
+            PublishedAt = now,
+            ExpiresAt = will.MessageExpirySeconds is { } seconds ? now + (seconds * 1000L) : long.MaxValue,
+        };
+        var entry = routes.GetTopic(will.Topic);
+        var job = new PublishJob(services, message, storesFirst: false, makeTicket: null);
+        if (will.Retain && Retain(job) != ReasonCode.Success)
+        {
+            batch.Dropped++;
+        }
+
+        Route(job, routes.Match(entry), publisher, batch);
+        job.Submit();
+    }
+
+    /// <summary>Hands one retained message to one new subscription, flag RETAIN set [MQTT-3.3.1-8].</summary>
+    public void Replay(ApplicationMessage message, Target target, FlushBatch batch)
+    {
+        var job = new PublishJob(services, message, storesFirst: Lower(message.QualityOfService, target.Qos) == QualityOfService.ExactlyOnce && target.Session.IsDurable, makeTicket: null);
+        if (Lower(message.QualityOfService, target.Qos) == QualityOfService.AtMostOnce)
+        {
+            SendOnce(message, target, retain: true, batch);
+        }
+        else
+        {
+            target.Session.Deliver(job, target, Lower(message.QualityOfService, target.Qos), retain: true, batch);
+            job.Submit();
+        }
+    }
+
+    private static bool IsFor(Target target, ClientSession? publisher) => !(target.NoLocal && ReferenceEquals(target.Session, publisher));
+
+    private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
+
+    private static void DeliverDurable(PublishJob job, Target target, FlushBatch batch)
+    {
+        var qos = Lower(job.Message.QualityOfService, target.Qos);
+        if (qos != QualityOfService.AtMostOnce && target.Session.IsDurable)
+        {
+            target.Session.Deliver(job, target, qos, job.Message.Retain && target.RetainAsPublished, batch);
+        }
+    }
+
+    private void DeliverTransient(PublishJob job, Target target, FlushBatch batch)
+    {
+        var qos = Lower(job.Message.QualityOfService, target.Qos);
+        if (qos == QualityOfService.AtMostOnce)
+        {
+            SendOnce(job.Message, target, job.Message.Retain && target.RetainAsPublished, batch);
+        }
+        else if (!target.Session.IsDurable)
+        {
+            target.Session.Deliver(job, target, qos, job.Message.Retain && target.RetainAsPublished, batch);
+        }
+    }
+
+    private void SendOnce(ApplicationMessage message, Target target, bool retain, FlushBatch batch)
+    {
+        if (target.Session.Connection is not { } subscriber)
+        {
+            return;
+        }
+
+        var now = message.ExpiresAt == long.MaxValue ? 0 : services.UnixMilliseconds;
+        var packet = PublishEncoder.Current.Encode(message, now, subscriber.Version, QualityOfService.AtMostOnce, retain, target.SubscriptionIdentifiers, out _);
+        if (packet.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(packet, out var firstTouch))
+        {
+            batch.Dropped++;
+            return;
+        }
+
+        batch.Delivered++;
+        if (firstTouch)
+        {
+            batch.Touch(subscriber.Outbound);
+        }
+    }
+}

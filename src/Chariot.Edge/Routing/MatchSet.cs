@@ -1,0 +1,90 @@
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge.Routing;
+
+/// <summary>
+/// Where a message goes within this edge: one copy to a session, at the highest QoS of its matching subscriptions and with
+/// all their identifiers (decision on overlapping subscriptions, [MQTT-3.3.5-1], 5.0 [MQTT-3.3.4-3]).
+/// </summary>
+internal sealed class Target(ClientSession session)
+{
+    public readonly ClientSession Session = session;
+    public QualityOfService Qos;
+    public bool NoLocal = true;
+    public bool RetainAsPublished;
+    public uint[] SubscriptionIdentifiers = [];
+    public Subscription? Subscription;
+
+    public void Add(Subscription subscription)
+    {
+        var record = subscription.Record;
+        Subscription = subscription;
+        Qos = record.QualityOfService > Qos ? record.QualityOfService : Qos;
+        // No Local holds the copy back only when every matching subscription asks for it.
+        NoLocal &= record.NoLocal;
+        RetainAsPublished |= record.RetainAsPublished;
+        if (record.SubscriptionIdentifier != 0)
+        {
+            SubscriptionIdentifiers = [.. SubscriptionIdentifiers, record.SubscriptionIdentifier];
+        }
+    }
+}
+
+/// <summary>Members of one shared subscription that match a topic; each message goes to one of them.</summary>
+internal sealed class SharedTarget
+{
+    private uint _next;
+
+    public Target[] Members { get; set; } = [];
+
+    /// <summary>The next connected member with head-room, in turn; else any connected one; else an offline durable one.</summary>
+    public Target? Choose()
+    {
+        var start = Interlocked.Increment(ref _next);
+        Target? connected = null;
+        Target? offline = null;
+        for (uint i = 0; i < Members.Length; i++)
+        {
+            var member = Members[(start + i) % (uint)Members.Length];
+            var connection = member.Session.Connection;
+            if (connection is null)
+            {
+                offline ??= member.Session.IsDurable ? member : null;
+            }
+            else if (member.Session.HasHeadroom)
+            {
+                return member;
+            }
+            else
+            {
+                connected ??= member;
+            }
+        }
+
+        return connected ?? offline;
+    }
+}
+
+/// <summary>Everything that matches one topic, valid while the table's two versions stand.</summary>
+internal sealed class MatchSet(long shardVersion, long wildcardVersion, Target[] targets, SharedTarget[] shared)
+{
+    public static readonly MatchSet Stale = new(-1, -1, [], []);
+
+    public readonly long ShardVersion = shardVersion;
+    public readonly long WildcardVersion = wildcardVersion;
+    public readonly Target[] Targets = targets;
+    public readonly SharedTarget[] Shared = shared;
+}
+
+/// <summary>A topic name that has been published to, with what matches it.</summary>
+internal sealed class TopicEntry(byte[] topic, int shard, bool isValid)
+{
+    public readonly byte[] Topic = topic;
+    public readonly int Shard = shard;
+
+    /// <summary>Within the limits on length and levels.</summary>
+    public readonly bool IsValid = isValid;
+
+    public volatile MatchSet Match = MatchSet.Stale;
+}

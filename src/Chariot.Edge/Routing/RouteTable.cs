@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge.Routing;
+
+/// <summary>
+/// Which sessions get a message of a topic. Written under a lock; read without one through <see cref="TopicEntry"/>, whose
+/// match is recomputed when a subscription that could concern it has changed: versions are kept per first level, and one
+/// for filters that begin with a wildcard.
+/// </summary>
+internal sealed class RouteTable
+{
+    private const int Shards = 256;
+
+    /// <summary>Topic names remembered; beyond it all are forgotten and learnt again, so that unique topics cost bounded memory.</summary>
+    private const int MaximumTopics = 200_000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<byte[], List<Subscription>> _exact = new(TopicBytesComparer.Instance);
+    private readonly FilterTrie _wildcards = new();
+    private readonly long[] _shardVersions = new long[Shards];
+    private readonly List<Subscription> _matches = [];
+    private readonly Dictionary<ClientSession, Target> _bySession = [];
+    private long _wildcardVersion;
+    private ConcurrentDictionary<byte[], TopicEntry> _topics = new(TopicBytesComparer.Instance);
+    private int _topicCount;
+
+    public int MaximumTopicLength { get; set; } = 1024;
+
+    public int MaximumTopicLevels { get; set; } = 32;
+
+    public void Add(Subscription subscription)
+    {
+        lock (_gate)
+        {
+            if (IsWildcard(subscription.Filter))
+            {
+                _wildcards.Add(subscription);
+            }
+            else
+            {
+                if (!_exact.TryGetValue(subscription.Filter, out var list))
+                {
+                    _exact[subscription.Filter] = list = [];
+                }
+
+                list.Add(subscription);
+            }
+
+            Touch(subscription.Filter);
+        }
+    }
+
+    public void Remove(Subscription subscription)
+    {
+        lock (_gate)
+        {
+            if (IsWildcard(subscription.Filter))
+            {
+                _wildcards.Remove(subscription);
+            }
+            else if (_exact.TryGetValue(subscription.Filter, out var list) && list.Remove(subscription) && list.Count == 0)
+            {
+                _exact.Remove(subscription.Filter);
+            }
+
+            Touch(subscription.Filter);
+        }
+    }
+
+    /// <summary>Suspends or resumes a subscription that stays in the table.</summary>
+    public void SetActive(Subscription subscription, bool active)
+    {
+        lock (_gate)
+        {
+            if (subscription.Active != active)
+            {
+                subscription.Active = active;
+                Touch(subscription.Filter);
+            }
+        }
+    }
+
+    /// <summary>Forgets all topic names, after limits have changed.</summary>
+    public void ForgetTopics()
+    {
+        lock (_gate)
+        {
+            _topics = new(TopicBytesComparer.Instance);
+            _topicCount = 0;
+        }
+    }
+
+    public TopicEntry GetTopic(ReadOnlySpan<byte> topic)
+    {
+        var topics = _topics;
+        if (topics.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(topic, out var entry))
+        {
+            return entry;
+        }
+
+        entry = new TopicEntry(topic.ToArray(), ShardOf(topic), TopicFilter.IsValidTopicName(topic, MaximumTopicLength, MaximumTopicLevels));
+        entry = topics.GetOrAdd(entry.Topic, entry);
+        if (Interlocked.Increment(ref _topicCount) > MaximumTopics)
+        {
+            ForgetTopics();
+        }
+
+        return entry;
+    }
+
+    /// <summary>What matches <paramref name="entry"/> now.</summary>
+    public MatchSet Match(TopicEntry entry)
+    {
+        var match = entry.Match;
+        return match.ShardVersion == Volatile.Read(ref _shardVersions[entry.Shard]) && match.WildcardVersion == Volatile.Read(ref _wildcardVersion)
+            ? match
+            : Recompute(entry);
+    }
+
+    private MatchSet Recompute(TopicEntry entry)
+    {
+        lock (_gate)
+        {
+            _matches.Clear();
+            if (_exact.TryGetValue(entry.Topic, out var exact))
+            {
+                _matches.AddRange(exact);
+            }
+
+            _wildcards.Match(entry.Topic, _matches);
+            var targets = new List<Target>(_matches.Count);
+            Dictionary<(string Group, string Filter), List<Target>>? groups = null;
+            _bySession.Clear();
+            foreach (var subscription in _matches)
+            {
+                if (!subscription.Active)
+                {
+                    continue;
+                }
+
+                if (subscription.Group is { } group)
+                {
+                    var key = (group, subscription.Record.Filter);
+                    groups ??= [];
+                    if (!groups.TryGetValue(key, out var members))
+                    {
+                        groups[key] = members = [];
+                    }
+
+                    var member = new Target(subscription.Session);
+                    member.Add(subscription);
+                    members.Add(member);
+                    continue;
+                }
+
+                if (!_bySession.TryGetValue(subscription.Session, out var target))
+                {
+                    _bySession[subscription.Session] = target = new Target(subscription.Session);
+                    targets.Add(target);
+                }
+
+                target.Add(subscription);
+            }
+
+            var shared = groups is null ? [] : groups.Values.Select(members => new SharedTarget { Members = [.. members] }).ToArray();
+            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], shared);
+        }
+    }
+
+    private void Touch(ReadOnlySpan<byte> filter)
+    {
+        if (filter.Length > 0 && filter[0] is (byte)'+' or (byte)'#')
+        {
+            Volatile.Write(ref _wildcardVersion, _wildcardVersion + 1);
+        }
+        else
+        {
+            ref var version = ref _shardVersions[ShardOf(filter)];
+            Volatile.Write(ref version, version + 1);
+        }
+    }
+
+    private static bool IsWildcard(ReadOnlySpan<byte> filter) => filter.IndexOfAny((byte)'+', (byte)'#') >= 0;
+
+    private static int ShardOf(ReadOnlySpan<byte> topic)
+    {
+        var slash = topic.IndexOf((byte)'/');
+        return TopicBytesComparer.Hash(slash < 0 ? topic : topic[..slash]) & (Shards - 1);
+    }
+}

@@ -1,0 +1,131 @@
+using Chariot.Abstractions;
+using Chariot.Edge.Codec;
+using Chariot.Edge.Connections;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>QoS 2 from the client: packet ids received and not yet released (method A of section 4.3.3).</summary>
+internal sealed partial class ClientSession
+{
+    private readonly Dictionary<ushort, bool> _inbound = [];
+
+    public int InboundCount => _inbound.Count;
+
+    /// <summary>
+    /// Books a packet id. False when it is booked already: the packet is a retransmission, and <paramref name="committed"/>
+    /// tells whether PUBREC may be sent again at once.
+    /// </summary>
+    public bool TryBookInbound(ushort packetId, out bool committed)
+    {
+        lock (Gate)
+        {
+            if (_inbound.TryGetValue(packetId, out committed))
+            {
+                return false;
+            }
+
+            _inbound[packetId] = false;
+            return true;
+        }
+    }
+
+    public void LoadInbound(ushort packetId)
+    {
+        lock (Gate)
+        {
+            _inbound[packetId] = true;
+            _hadRows = true;
+        }
+    }
+
+    public void MarkStored() => _hadRows = true;
+
+    /// <summary>The publish is accepted (and stored, where it must be): PUBREC to whatever connection the session is on now.</summary>
+    public void AcceptInbound(ushort packetId, ReasonCode reason, FlushBatch batch)
+    {
+        MqttConnection? connection;
+        lock (Gate)
+        {
+            if (Ended)
+            {
+                return;
+            }
+
+            if (reason < ReasonCode.UnspecifiedError)
+            {
+                _inbound[packetId] = true;
+            }
+            else
+            {
+                _inbound.Remove(packetId);
+            }
+
+            connection = _connection;
+        }
+
+        if (connection is null)
+        {
+            return;
+        }
+
+        if (reason >= ReasonCode.UnspecifiedError)
+        {
+            connection.PublishSettled();
+        }
+
+        if (reason < ReasonCode.UnspecifiedError || connection.Version == ProtocolVersion.V500)
+        {
+            connection.SendAcknowledgement(PacketType.PubRec, packetId, reason, batch);
+        }
+    }
+
+    /// <summary>
+    /// PUBREL: forgets the id, then PUBCOMP. A stored id is forgotten in the store first: were PUBCOMP sent before, a crash
+    /// would let the client's next message under that id pass for a retransmission.
+    /// </summary>
+    public void ReleaseInbound(MqttConnection connection, ushort packetId, FlushBatch batch)
+    {
+        bool known;
+        lock (Gate)
+        {
+            known = _inbound.ContainsKey(packetId);
+            if (known && !_isDurable)
+            {
+                _inbound.Remove(packetId);
+            }
+        }
+
+        if (!known)
+        {
+            connection.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.PacketIdentifierNotFound, batch);
+            return;
+        }
+
+        if (!_isDurable)
+        {
+            connection.PublishSettled();
+            connection.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.Success, batch);
+            return;
+        }
+
+        var id = SessionId;
+        Services.Store.Submit(new RowWork(Services, transaction => transaction.DeleteInbound(id, packetId), committed =>
+        {
+            bool removed;
+            lock (Gate)
+            {
+                removed = _inbound.Remove(packetId);
+            }
+
+            if (_connection is { } current)
+            {
+                if (removed)
+                {
+                    current.PublishSettled();
+                }
+
+                current.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.Success, committed);
+            }
+        }));
+    }
+}

@@ -1,0 +1,151 @@
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Stores;
+using Chariot.Edge.Codec;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Routing;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>
+/// The live state of one client: subscriptions, window of unacknowledged deliveries, queue. Outlives its connection when it
+/// is durable. All of it is guarded by <see cref="Gate"/>, which is held for microseconds and never across an await or a
+/// call into the store that waits. Outbound state is in ClientSession.Outbound.cs, QoS 2 from the client in
+/// ClientSession.Inbound.cs.
+/// </summary>
+internal sealed partial class ClientSession(string clientId, long sessionId, Principal principal, SessionServices services)
+{
+    private volatile MqttConnection? _connection;
+    private volatile bool _isDurable;
+    private volatile ClientAccess _access = ClientAccess.Nothing;
+
+    public Lock Gate { get; } = new();
+
+    public string ClientId { get; } = clientId;
+
+    public long SessionId { get; } = sessionId;
+
+    public Principal Principal { get; } = principal;
+
+    public SessionServices Services { get; } = services;
+
+    /// <summary>The connection that the session is on; null while its client is away.</summary>
+    public MqttConnection? Connection => _connection;
+
+    /// <summary>Messages for it survive a crash: expiry above 0, or MQTT 3.1.1 clean session 0.</summary>
+    public bool IsDurable => _isDurable;
+
+    /// <summary>The rights of its client now; decisions are cached against this very object.</summary>
+    public ClientAccess Access
+    {
+        get => _access;
+        set => _access = value;
+    }
+
+    public long Epoch { get; set; }
+
+    public bool CleanStart { get; set; }
+
+    public uint ExpirySeconds { get; private set; }
+
+    public WillRecord? Will { get; set; }
+
+    /// <summary>When a delayed will is to be published; null when none is.</summary>
+    public DateTimeOffset? WillDueAt { get; set; }
+
+    public DateTimeOffset? DisconnectedAt { get; private set; }
+
+    /// <summary>Nothing more is delivered; set when the session is removed or replaced.</summary>
+    public bool Ended { get; private set; }
+
+    /// <summary>By filter as the client wrote it.</summary>
+    public Dictionary<string, Subscription> Subscriptions { get; } = new(StringComparer.Ordinal);
+
+    public void SetExpiry(uint seconds)
+    {
+        ExpirySeconds = seconds;
+        _isDurable = seconds > 0;
+    }
+
+    /// <summary>Puts the session on a connection.</summary>
+    public void Attach(MqttConnection connection, int receiveMaximum)
+    {
+        lock (Gate)
+        {
+            _connection = connection;
+            DisconnectedAt = null;
+            _window = Math.Min(receiveMaximum, Services.Limits.MaximumInflight);
+        }
+    }
+
+    /// <summary>Takes the session off <paramref name="connection"/>; false when it is not on it (any more).</summary>
+    public bool Detach(MqttConnection connection, DateTimeOffset now)
+    {
+        lock (Gate)
+        {
+            if (_connection != connection)
+            {
+                return false;
+            }
+
+            _connection = null;
+            DisconnectedAt = now;
+            return true;
+        }
+    }
+
+    /// <summary>Marks a session that was loaded from the store as away since <paramref name="since"/>.</summary>
+    public void SetAway(DateTimeOffset since) => DisconnectedAt = since;
+
+    /// <summary>
+    /// Ends the session: what waited for it waits no more, its rows are deleted. Its routes are removed by the registry.
+    /// </summary>
+    public void End(FlushBatch batch)
+    {
+        List<PublishTicket> tickets = [];
+        lock (Gate)
+        {
+            if (Ended)
+            {
+                return;
+            }
+
+            Ended = true;
+            _connection = null;
+            CollectTickets(tickets);
+            _inflight.Clear();
+            _queue.Clear();
+            _unpersisted.Clear();
+            _inbound.Clear();
+            _spilled = false;
+        }
+
+        foreach (var ticket in tickets)
+        {
+            ticket.Complete(batch);
+        }
+
+        if (_hadRows)
+        {
+            var id = SessionId;
+            Services.Store.Submit(new RowWork(Services, transaction => transaction.DeleteSession(id)));
+        }
+    }
+
+    /// <summary>A QoS 1 publish of this client is settled: PUBACK, or for a refused one the reason (5.0) or nothing (3.1.1).</summary>
+    public void CompletePublish(MqttConnection connection, ushort packetId, ReasonCode reason, FlushBatch batch)
+    {
+        if (_connection != connection)
+        {
+            return;
+        }
+
+        connection.PublishSettled();
+        // 3.1.1 cannot refuse: the PUBLISH stays unacknowledged and its client repeats it.
+        if (reason < ReasonCode.UnspecifiedError || connection.Version == ProtocolVersion.V500)
+        {
+            connection.SendAcknowledgement(PacketType.PubAck, packetId, reason, batch);
+        }
+    }
+}

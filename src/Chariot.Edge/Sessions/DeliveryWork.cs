@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Chariot.Abstractions;
+using Chariot.Abstractions.Stores;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Connections;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>
+/// What one publish (or one sweep over unacknowledged deliveries) puts into the store, in one commit: the message once, a
+/// queue row per durable target, for QoS 2 the publisher's packet id, and the retained message of the topic.
+/// </summary>
+internal sealed class DeliveryWork(SessionServices services) : StoreWork
+{
+    private readonly List<(ClientSession Session, Delivery Delivery)> _rows = [];
+
+    /// <summary>QoS 2: the durable publisher whose packet id is stored with the message.</summary>
+    public (ClientSession Session, ushort PacketId)? Inbound { get; set; }
+
+    public ApplicationMessage? Retained { get; set; }
+
+    public ReadOnlyMemory<byte> RetainedToDelete { get; set; }
+
+    /// <summary>Publish that waits for the commit itself (retained messages); targets carry their own.</summary>
+    public PublishTicket? Ticket { get; set; }
+
+    /// <summary>QoS 2: what may leave only after the commit: copies for targets without a row, and PUBREC.</summary>
+    public Action<FlushBatch, ReasonCode>? AfterCommit { get; set; }
+
+    public bool IsEmpty => _rows.Count == 0 && Inbound is null && Retained is null && RetainedToDelete.IsEmpty;
+
+    public void Add(ClientSession session, Delivery delivery) => _rows.Add((session, delivery));
+
+    public override void Apply(IStoreTransaction transaction)
+    {
+        if (Inbound is { } inbound)
+        {
+            transaction.PutInbound(inbound.Session.SessionId, inbound.PacketId);
+        }
+
+        ApplicationMessage? last = null;
+        foreach (var (session, delivery) in _rows)
+        {
+            if (!ReferenceEquals(last, delivery.Message))
+            {
+                last = delivery.Message;
+                transaction.PutMessage(last);
+            }
+
+            transaction.PutDelivery(session.SessionId, delivery.Sequence, delivery.Message.Id, delivery.Qos, delivery.Qos == QualityOfService.ExactlyOnce ? delivery.PacketId : (ushort)0, delivery.State, delivery.Retain, ImmutableCollectionsMarshal.AsImmutableArray(delivery.SubscriptionIdentifiers));
+        }
+
+        if (Retained is { } retained)
+        {
+            transaction.PutRetained(retained);
+        }
+
+        if (!RetainedToDelete.IsEmpty)
+        {
+            transaction.DeleteRetained(RetainedToDelete);
+        }
+    }
+
+    public override void OnCommitted()
+    {
+        var batch = FlushBatch.Current;
+        services.StoreCallbacks.Enter();
+        try
+        {
+            foreach (var (session, delivery) in _rows)
+            {
+                session.OnStored(delivery, batch);
+            }
+
+            Ticket?.Complete(batch);
+            AfterCommit?.Invoke(batch, ReasonCode.Success);
+        }
+        finally
+        {
+            services.StoreCallbacks.Leave();
+        }
+    }
+
+    public override void OnFailed(Exception error)
+    {
+        services.Log.StoreRefused(error);
+        var batch = FlushBatch.Current;
+        foreach (var (session, delivery) in _rows)
+        {
+            session.OnNotStored(delivery, batch);
+        }
+
+        Ticket?.Fail(ReasonCode.QuotaExceeded);
+        Ticket?.Complete(batch);
+        AfterCommit?.Invoke(batch, ReasonCode.QuotaExceeded);
+    }
+}
+
+/// <summary>One small change of stored rows, with what to do once it is committed.</summary>
+internal sealed class RowWork(SessionServices services, Action<IStoreTransaction> apply, Action<FlushBatch>? committed = null) : StoreWork
+{
+    public override void Apply(IStoreTransaction transaction) => apply(transaction);
+
+    public override void OnCommitted() => committed?.Invoke(FlushBatch.Current);
+
+    // Rows that could not be changed are found again at the next start: at worst a duplicate of QoS 1. For QoS 2 nothing is
+    // answered, so that the client repeats its packet.
+    public override void OnFailed(Exception error) => services.Log.StoreRefused(error);
+}
+
+/// <summary>Removes the row of a delivery that is done.</summary>
+internal sealed class RemoveDeliveryWork(SessionServices services, long sessionId, long sequence) : StoreWork
+{
+    public override void Apply(IStoreTransaction transaction) => transaction.DeleteDelivery(sessionId, sequence);
+
+    public override void OnFailed(Exception error) => services.Log.StoreRefused(error);
+}

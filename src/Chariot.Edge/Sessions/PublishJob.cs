@@ -1,0 +1,61 @@
+using Chariot.Abstractions;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Routing;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>
+/// One QoS 1/2 or retained publish while it is handed to its targets: the message once for all of them, the store work and
+/// the ticket only when somebody needs them.
+/// </summary>
+internal sealed class PublishJob(SessionServices services, ApplicationMessage message, bool storesFirst, Func<PublishTicket>? makeTicket)
+{
+    private PublishTicket? _ticket;
+    private DeliveryWork? _work;
+    private List<Target>? _shared;
+    private ReasonCode _refusal;
+
+    public ApplicationMessage Message { get; } = message;
+
+    /// <summary>QoS 2: rows are committed before anything is sent.</summary>
+    public bool StoresFirst { get; } = storesFirst;
+
+    /// <summary>The members that shared subscriptions chose, so that one choice serves both passes.</summary>
+    public List<Target> SharedMembers => _shared ??= [];
+
+    public bool HasSharedMembers => _shared is not null;
+
+    public DeliveryWork Work => _work ??= new DeliveryWork(services);
+
+    public bool HasWork => _work is { IsEmpty: false };
+
+    public PublishTicket? Ticket => _ticket;
+
+    /// <summary>Set when a target's budget refused the message.</summary>
+    public ReasonCode Refusal => _refusal;
+
+    /// <summary>The publisher's ticket, counting one more target; null when nobody waits (a will, QoS 0).</summary>
+    public PublishTicket? TicketForTarget()
+    {
+        if (makeTicket is null)
+        {
+            return null;
+        }
+
+        _ticket ??= makeTicket();
+        _ticket.Add();
+        return _ticket;
+    }
+
+    public void Refuse(ReasonCode reason) => _refusal = reason;
+
+    /// <summary>Hands the store work over.</summary>
+    public void Submit()
+    {
+        if (HasWork)
+        {
+            services.Store.Submit(_work!);
+        }
+    }
+}

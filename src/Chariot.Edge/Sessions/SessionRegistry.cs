@@ -1,0 +1,150 @@
+using System.Collections.Concurrent;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Routing;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>The sessions that this edge holds, by client id, and their routes.</summary>
+internal sealed class SessionRegistry(RouteTable routes, SessionServices services)
+{
+    private readonly ConcurrentDictionary<string, ClientSession> _sessions = new(StringComparer.Ordinal);
+
+    public int Count => _sessions.Count;
+
+    public IEnumerable<ClientSession> All => _sessions.Values;
+
+    public ClientSession? Find(string clientId) => _sessions.GetValueOrDefault(clientId);
+
+    /// <summary>
+    /// The session to go on with after the grain has opened it: the one held here when it is the same, else a new one with the
+    /// subscriptions given. What was held before under the client id ends.
+    /// </summary>
+    public ClientSession Open(string clientId, Principal principal, OpenSessionResult opened, FlushBatch batch)
+    {
+        while (true)
+        {
+            var held = Find(clientId);
+            if (held is not null && held.SessionId == opened.SessionId && opened.SessionPresent && !held.Ended)
+            {
+                return held;
+            }
+
+            var session = new ClientSession(clientId, opened.SessionId, principal, services) { Epoch = opened.Epoch };
+            if (held is null ? _sessions.TryAdd(clientId, session) : _sessions.TryUpdate(clientId, session, held))
+            {
+                if (held is not null)
+                {
+                    RemoveRoutes(held);
+                    held.End(batch);
+                }
+
+                foreach (var record in opened.Subscriptions)
+                {
+                    Subscribe(session, record);
+                }
+
+                return session;
+            }
+        }
+    }
+
+    /// <summary>Adds a session that was loaded from the store, its client being away.</summary>
+    public ClientSession AddStored(SessionRecord record)
+    {
+        var session = new ClientSession(record.ClientId, record.SessionId, record.Principal, services) { Epoch = record.Epoch, Will = record.Will };
+        session.SetExpiry(record.ExpirySeconds);
+        session.SetAway(record.DisconnectedAt ?? services.Time.GetUtcNow());
+        _sessions[record.ClientId] = session;
+        foreach (var subscription in record.Subscriptions)
+        {
+            Subscribe(session, subscription);
+        }
+
+        return session;
+    }
+
+    /// <summary>Ends a session and forgets it; nothing happens when another took its place.</summary>
+    public void Remove(ClientSession session, FlushBatch batch)
+    {
+        if (_sessions.TryRemove(new KeyValuePair<string, ClientSession>(session.ClientId, session)))
+        {
+            RemoveRoutes(session);
+            session.End(batch);
+        }
+    }
+
+    /// <summary>Adds or replaces a subscription [MQTT-3.8.4-3]; true when there was none under this filter.</summary>
+    public bool Subscribe(ClientSession session, SubscriptionRecord record)
+    {
+        var subscription = new Subscription(session, record);
+        Subscription? replaced;
+        lock (session.Gate)
+        {
+            if (session.Ended)
+            {
+                return false;
+            }
+
+            session.Subscriptions.Remove(record.Filter, out replaced);
+            session.Subscriptions[record.Filter] = subscription;
+            // The new one first: there is no gap in which a message matches neither.
+            routes.Add(subscription);
+            if (replaced is not null)
+            {
+                routes.Remove(replaced);
+            }
+        }
+
+        return replaced is null;
+    }
+
+    public void Unsubscribe(ClientSession session, string filter)
+    {
+        lock (session.Gate)
+        {
+            if (session.Subscriptions.Remove(filter, out var subscription))
+            {
+                routes.Remove(subscription);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Suspends what the session's client may no longer have and resumes what it may again. Returns how many of each.
+    /// </summary>
+    public (int Suspended, int Resumed) Reconsider(ClientSession session)
+    {
+        var suspended = 0;
+        var resumed = 0;
+        lock (session.Gate)
+        {
+            foreach (var subscription in session.Subscriptions.Values)
+            {
+                var allowed = session.Access.List.AllowsSubscribe(subscription.Record.Filter);
+                if (allowed != subscription.Active)
+                {
+                    routes.SetActive(subscription, allowed);
+                    _ = allowed ? resumed++ : suspended++;
+                }
+            }
+        }
+
+        return (suspended, resumed);
+    }
+
+    private void RemoveRoutes(ClientSession session)
+    {
+        lock (session.Gate)
+        {
+            foreach (var subscription in session.Subscriptions.Values)
+            {
+                routes.Remove(subscription);
+            }
+
+            session.Subscriptions.Clear();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Stores;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Diagnostics;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>What every session of this edge uses; one per edge.</summary>
+internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer acknowledgements, EdgeMetrics metrics, EdgeLog log, TimeProvider time)
+{
+    public IMessageStore Store { get; } = store;
+
+    public AckOrPersistTimer Acknowledgements { get; } = acknowledgements;
+
+    public EdgeMetrics Metrics { get; } = metrics;
+
+    public EdgeLog Log { get; } = log;
+
+    public TimeProvider Time { get; } = time;
+
+    /// <summary>Limits in force; swapped with each configuration revision.</summary>
+    public MqttLimits Limits { get; set; } = new();
+
+    /// <summary>Store callbacks deliver too; a change of configuration waits for them as for read batches.</summary>
+    public BatchMarker StoreCallbacks { get; } = new();
+
+    public long UnixMilliseconds => Time.GetUtcNow().ToUnixTimeMilliseconds();
+}
