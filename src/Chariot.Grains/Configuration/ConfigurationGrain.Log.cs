@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace Chariot.Grains.Configuration;
+
+internal sealed partial class ConfigurationGrain
+{
+    [LoggerMessage(2010, LogLevel.Error, "The configuration could not be written; the change was refused. Check that the store is reachable and has space.")]
+    private partial void LogCommitFailed(Exception error);
+
+    [LoggerMessage(2011, LogLevel.Error, "Credential {Username} could not be changed; its old record is put back.")]
+    private partial void LogCredentialChangeFailed(Exception error, string username);
+
+    [LoggerMessage(2012, LogLevel.Error, "The old record of credential {Username} could not be put back. Read the credential again and repeat the change.")]
+    private partial void LogRestoreFailed(Exception error, string username);
+
+    [LoggerMessage(2013, LogLevel.Warning, "A change of credential {Username} was interrupted. Every node reads it again; check that its rights are as intended.")]
+    private partial void LogPendingFound(string username);
+
+    [LoggerMessage(2014, LogLevel.Error, "Deleted secrets could not be erased from the store; tried again in {Seconds} s. Check that the store is reachable and has space.")]
+    private partial void LogEraseFailed(Exception error, double seconds);
+}

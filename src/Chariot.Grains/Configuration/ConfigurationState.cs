@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions.Configuration;
+
+namespace Chariot.Grains.Configuration;
+
+/// <summary>Everything the configuration grain owns, as one immutable value that is committed in one write.</summary>
+[GenerateSerializer, Immutable, Alias("chariot.configuration-state.v1")]
+internal sealed record ConfigurationState
+{
+    /// <summary>Credential changes remembered; a silo further behind re-reads all of its credentials.</summary>
+    public const int MaximumLog = 1000;
+
+    /// <summary>Null until the first record is written.</summary>
+    [Id(0)] public BrokerConfiguration? Configuration { get; init; }
+
+    /// <summary>Latest credential changes, oldest first.</summary>
+    [Id(1)] public ImmutableArray<CredentialLogEntry> Log { get; init; } = [];
+
+    /// <summary>Changes up to this revision may be missing from <see cref="Log"/>.</summary>
+    [Id(2)] public long LogFloor { get; init; }
+
+    /// <summary>Sealed uploads that wait for a set-up.</summary>
+    [Id(3)] public ImmutableDictionary<SslFile, StagedSslFile> Staged { get; init; } = ImmutableDictionary<SslFile, StagedSslFile>.Empty;
+
+    /// <summary>
+    /// A credential that is being changed: its own record may already be new while this one has not counted it. Found after a
+    /// crash, it is counted as changed.
+    /// </summary>
+    [Id(4)] public string? PendingCredential { get; init; }
+
+    /// <summary>Secrets were deleted or overwritten and the store has not been told to erase them yet.</summary>
+    [Id(5)] public bool EraseDue { get; init; }
+
+    public BrokerConfiguration Current => Configuration ?? new BrokerConfiguration();
+
+    /// <summary>The next revision; <paramref name="username"/> names the credential that it changes, if any.</summary>
+    public ConfigurationState Next(BrokerConfiguration changed, string? username = null)
+    {
+        var next = this with { Configuration = changed with { Revision = Current.Revision + 1 } };
+        return username is null ? next : next.WithLogged(username);
+    }
+
+    /// <summary>Which credentials changed after <paramref name="since"/>; default when the log does not reach back.</summary>
+    public ImmutableArray<string> ChangedCredentials(long since) =>
+        since < LogFloor || since > Current.Revision
+            ? default
+            : [.. Log.Where(entry => entry.Revision > since).Select(entry => entry.Username).Distinct(StringComparer.Ordinal)];
+
+    private ConfigurationState WithLogged(string username)
+    {
+        var log = Log.Add(new CredentialLogEntry(Current.Revision, username));
+        return log.Length <= MaximumLog
+            ? this with { Log = log }
+            : this with { Log = log.RemoveAt(0), LogFloor = log[0].Revision };
+    }
+}
+
+[GenerateSerializer, Immutable, Alias("chariot.credential-log-entry.v1")]
+internal sealed record CredentialLogEntry([property: Id(0)] long Revision, [property: Id(1)] string Username);

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Chariot.Grains;
+
+/// <summary>Registers what the grains need on a silo.</summary>
+public static class GrainsSiloBuilderExtensions
+{
+    /// <summary>
+    /// Adds the grains. The host also registers <c>IEdgeLinks</c>, <c>IConfigurationFeed</c> and <c>IStoreMaintenance</c>, and
+    /// a grain storage provider named <c>StateNames.Provider</c>.
+    /// </summary>
+    public static ISiloBuilder AddChariotGrains(this ISiloBuilder builder)
+    {
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton<Sessions.SessionSubscriber>();
+        return builder;
+    }
+}

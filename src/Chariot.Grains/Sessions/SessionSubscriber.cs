@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Topics;
+using Microsoft.Extensions.Logging;
+
+namespace Chariot.Grains.Sessions;
+
+/// <summary>
+/// Decides a SUBSCRIBE under the configuration in force and has the topic grains look at the decision's revision: the second
+/// silo that a decision meets must not know a newer one.
+/// </summary>
+internal sealed partial class SessionSubscriber(IConfigurationFeed feed, IEdgeLinks links, IGrainFactory grains, TimeProvider time, ILogger<SessionSubscriber> logger)
+{
+    // While a new revision travels, this silo may know it a moment later than a topic grain's: 20 x 50 ms.
+    private const int MaximumAttempts = 20;
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
+
+    public SubscribeResult Refuse(int count, ReasonCode reason) =>
+        new([.. Enumerable.Repeat(reason, count)], feed.Current.Revision);
+
+    public async Task<SubscribeResult> DecideAsync(SessionRecord session, ImmutableArray<SubscriptionRecord> subscriptions)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            // Read before the rights, so that they are never older than the revision that they are registered under.
+            var revision = feed.Current.Revision;
+            var rights = await AccessResolver.ResolveAsync(feed, session.Principal, session.ClientId);
+            ImmutableArray<ReasonCode> reasons = [.. subscriptions.Select(s => rights.AllowsSubscribe(s.Filter) ? (ReasonCode)s.QualityOfService : ReasonCode.NotAuthorized)];
+            var granted = subscriptions.Where((_, i) => reasons[i] != ReasonCode.NotAuthorized).Select(s => RouteFilter(s.Filter)).Distinct(StringComparer.Ordinal).ToList();
+            if (granted.Count == 0)
+            {
+                return new SubscribeResult(reasons, revision);
+            }
+
+            var registration = RegisterAsync(granted, session.Owner!, revision);
+            // Alone in the cluster: no other silo's topic grain could know a newer revision, so SUBACK need not wait.
+            if (links.Active.Length == 1 || await registration == ReasonCode.Success)
+            {
+                return new SubscribeResult(reasons, revision);
+            }
+
+            if (await registration != ReasonCode.NotAuthorized || attempt == MaximumAttempts)
+            {
+                return Refuse(subscriptions.Length, ReasonCode.ImplementationSpecificError);
+            }
+
+            await Task.Delay(RetryAfter, time);
+        }
+    }
+
+    private async Task<ReasonCode> RegisterAsync(List<string> filters, SiloAddress owner, long revision)
+    {
+        try
+        {
+            var answers = await Task.WhenAll(filters.Select(filter =>
+                grains.GetGrain<ITopicGrain>(TopicGrainKey.For(filter)).RegisterAsync(filter, owner, revision).AsTask()));
+            return answers.FirstOrDefault(answer => answer != ReasonCode.Success);
+        }
+        catch (Exception error)
+        {
+            LogRegistrationFailed(error, filters.Count);
+            return ReasonCode.ImplementationSpecificError;
+        }
+    }
+
+    private static string RouteFilter(string filter) =>
+        TopicFilter.TrySplitShared(filter, out _, out var inner) ? inner.ToString() : filter;
+
+    [LoggerMessage(2030, LogLevel.Warning, "{Count} topic filters could not be registered. If this repeats, check that all nodes reach each other.")]
+    private partial void LogRegistrationFailed(Exception error, int count);
+}
