@@ -138,7 +138,7 @@ internal static partial class PacketDecoder
 
     private static bool AreFlagsValid(byte flags, ProtocolVersion version)
     {
-        // [MQTT-3.1.2-3], [MQTT-3.1.2-11] to [MQTT-3.1.2-14]
+        // Reserved flag [MQTT-3.1.2-3]; will details without a will, will QoS 3: sections 3.1.2.5 to 3.1.2.7.
         var will = (flags & WillFlag) != 0;
         if ((flags & ReservedFlag) != 0 || (!will && (flags & WillDetailFlags) != 0) || (flags >> 3 & 0b11) == 0b11)
         {

@@ -259,14 +259,14 @@ internal static partial class PacketDecoder
 
     private static ReasonCode CheckOptions(byte options, ReadOnlySpan<byte> filter, ProtocolVersion version)
     {
-        // QoS 3 and reserved bits: [MQTT-3.8.3-4], [MQTT-3.8.3-5].
+        // QoS 3 and reserved bits: 3.1.1 [MQTT-3.8.3-4], 5.0 [MQTT-3.8.3-5].
         var reserved = version == ProtocolVersion.V500 ? 0b1100_0000 : 0b1111_1100;
         if ((options & 0b11) == 0b11 || (options & reserved) != 0)
         {
             return ReasonCode.MalformedPacket;
         }
 
-        // Retain Handling 3; No Local on a shared subscription [MQTT-3.8.3-4].
+        // Retain Handling 3 (section 3.8.3.1); No Local on a shared subscription, 5.0 [MQTT-3.8.3-4].
         var noLocalShared = (options & 0b100) != 0 && filter.StartsWith("$share/"u8);
         return (options & 0b11_0000) == 0b11_0000 || noLocalShared ? ReasonCode.ProtocolError : ReasonCode.Success;
     }
