@@ -38,7 +38,6 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();
         services.AddSingleton<PublishHandler>();
-        services.AddSingleton<AcknowledgeHandler>();
         services.AddSingleton<SubscribeHandler>();
         services.AddSingleton<UnsubscribeHandler>();
         services.AddSingleton<DisconnectHandler>();

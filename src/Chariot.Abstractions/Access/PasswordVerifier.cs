@@ -13,6 +13,9 @@ public static class PasswordVerifier
     /// <summary>OWASP's figure for PBKDF2-HMAC-SHA256, 2023 and later: about 0.1 s of one core.</summary>
     public const int Rounds = 600_000;
 
+    /// <summary>Purpose under which the pepper of generated passwords is derived from the master key.</summary>
+    public const string PepperPurpose = "mqtt-password-pepper/v1";
+
     /// <summary>A stored count above this is taken as damage: a check must not hold a core for seconds.</summary>
     public const int MaximumRounds = 10_000_000;
 

@@ -81,7 +81,7 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
     /// </summary>
     private async ValueTask<bool?> VerifyAsync(CredentialRecord credential, byte[] password, CancellationToken cancellationToken)
     {
-        var proof = HMACSHA256.HashData(_cacheKey, [.. Encoding.UTF8.GetBytes(credential.PasswordVerifier), 0, .. password]);
+        var proof = HMACSHA256.HashData(_cacheKey, (byte[])[.. Encoding.UTF8.GetBytes(credential.PasswordVerifier), 0, .. password]);
         if (_verified.TryGetValue(credential.Username, out var known) && CryptographicOperations.FixedTimeEquals(known, proof))
         {
             return true;

@@ -291,7 +291,9 @@ internal sealed class OutboundBuffer
             ValueTaskAwaiter<int> sent;
             try
             {
-                sent = _transport.SendAsync(_send.AsMemory(_sendOffset, _sendLength - _sendOffset)).GetAwaiter();
+                // The awaiter itself is kept: its continuation is the same delegate each time, so that a send that has to
+                // wait allocates nothing either. It is consumed once, in Advance.
+                sent = Begin();
             }
             catch (Exception error)
             {
@@ -311,6 +313,12 @@ internal sealed class OutboundBuffer
                 return;
             }
         }
+    }
+
+    private ValueTaskAwaiter<int> Begin()
+    {
+        var send = _transport.SendAsync(_send.AsMemory(_sendOffset, _sendLength - _sendOffset));
+        return send.GetAwaiter();
     }
 
     private void OnSent()

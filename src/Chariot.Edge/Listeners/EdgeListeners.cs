@@ -137,9 +137,21 @@ internal sealed class EdgeListeners(
             throw new InvalidOperationException(error);
         }
 
-        _secure = Interlocked.Exchange(ref _prepared, null);
-        _secure!.Start(AcceptSecure);
-        log.Listening(_secure.EndPoint.ToString(), "MQTT over TLS");
+        var listener = Interlocked.Exchange(ref _prepared, null)!;
+        try
+        {
+            // Another process may hold the same port bound until one of the two listens.
+            listener.Start(AcceptSecure);
+        }
+        catch (SocketException failure)
+        {
+            listener.Stop();
+            log.SecureListenerFailed(_options.SecurePort, failure.Message);
+            throw new InvalidOperationException($"MQTT over TLS port {_options.SecurePort}: {failure.Message}", failure);
+        }
+
+        _secure = listener;
+        log.Listening(listener.EndPoint.ToString(), "MQTT over TLS");
     }
 
     /// <summary>No new connections from here on.</summary>

@@ -5,9 +5,9 @@ using Chariot.Edge.Connections;
 namespace Chariot.Edge.Packets;
 
 /// <summary>PUBACK, PUBREC, PUBREL and PUBCOMP (sections 3.4 to 3.7).</summary>
-internal sealed class AcknowledgeHandler
+internal static class AcknowledgeHandler
 {
-    public ReasonCode Handle(MqttConnection connection, PacketType type, ReadOnlySpan<byte> body, FlushBatch batch)
+    public static ReasonCode Handle(MqttConnection connection, PacketType type, ReadOnlySpan<byte> body, FlushBatch batch)
     {
         var result = PacketDecoder.DecodeAck(type, body, connection.Version, out var packetId, out var reason);
         if (result != ReasonCode.Success)

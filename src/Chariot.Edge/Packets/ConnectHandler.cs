@@ -31,7 +31,7 @@ internal sealed class ConnectHandler(
     public int MaximumConnectSize => services.Limits.MaximumConnectSize;
 
     /// <summary>Decodes; a packet that is refused is answered here.</summary>
-    public ReasonCode Decode(MqttConnection connection, int headerLength, ReadOnlySpan<byte> body, out object? control)
+    public static ReasonCode Decode(MqttConnection connection, int headerLength, ReadOnlySpan<byte> body, out object? control)
     {
         var result = PacketDecoder.DecodeConnect(body, out var packet);
         connection.Version = packet.Version;
@@ -54,7 +54,7 @@ internal sealed class ConnectHandler(
     }
 
     /// <summary>Refuses a CONNECT that is not read as a whole, as far as its first bytes tell in which protocol.</summary>
-    public void Refuse(MqttConnection connection, ReadOnlySpan<byte> bodyStart, ReasonCode reason)
+    public static void Refuse(MqttConnection connection, ReadOnlySpan<byte> bodyStart, ReasonCode reason)
     {
         if (PacketDecoder.PeekVersion(bodyStart) is { } version)
         {

@@ -71,7 +71,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to durable sessions that get it at QoS 1 or 2; false when nothing at all matches.</summary>
-    public bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public static bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
     {
         var any = false;
         foreach (var target in match.Targets)

@@ -12,7 +12,6 @@ namespace Chariot.Edge.Packets;
 internal sealed class PacketDispatcher(
     ConnectHandler connect,
     PublishHandler publish,
-    AcknowledgeHandler acknowledge,
     SubscribeHandler subscribe,
     UnsubscribeHandler unsubscribe,
     DisconnectHandler disconnect,
@@ -58,7 +57,7 @@ internal sealed class PacketDispatcher(
                 var reason = frame == FrameResult.TooLarge ? ReasonCode.PacketTooLarge : ReasonCode.MalformedPacket;
                 if (connection.Session is null && frame == FrameResult.TooLarge)
                 {
-                    connect.Refuse(connection, rest[headerLength..], reason);
+                    ConnectHandler.Refuse(connection, rest[headerLength..], reason);
                     return BatchEnd.Close;
                 }
 
@@ -76,10 +75,10 @@ internal sealed class PacketDispatcher(
             var result = (PacketType)(header >> 4) switch
             {
                 PacketType.Publish => publish.Handle(connection, header, packet, headerLength, batch),
-                PacketType.PubAck or PacketType.PubRec or PacketType.PubRel or PacketType.PubComp => acknowledge.Handle(connection, (PacketType)(header >> 4), body, batch),
+                PacketType.PubAck or PacketType.PubRec or PacketType.PubRel or PacketType.PubComp => AcknowledgeHandler.Handle(connection, (PacketType)(header >> 4), body, batch),
                 PacketType.PingReq => Ping(connection, body, batch),
                 PacketType.Connect when connection.Session is not null => ReasonCode.ProtocolError,
-                PacketType.Connect => connect.Decode(connection, headerLength, body, out control),
+                PacketType.Connect => ConnectHandler.Decode(connection, headerLength, body, out control),
                 PacketType.Subscribe => SubscribeHandler.Decode(connection, body, out control),
                 PacketType.Unsubscribe => UnsubscribeHandler.Decode(connection, body, out control),
                 PacketType.Disconnect => disconnect.Handle(connection, body),

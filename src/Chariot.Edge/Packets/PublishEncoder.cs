@@ -33,7 +33,7 @@ internal sealed class PublishEncoder
     }
 
     /// <summary>A QoS 0 copy of the packet in <paramref name="view"/>, for a subscriber that cannot have the very same bytes.</summary>
-    public ReadOnlySpan<byte> Encode(in PublishView view, ReadOnlySpan<byte> topic, ProtocolVersion version, bool retain, ReadOnlySpan<uint> subscriptionIdentifiers)
+    public ReadOnlySpan<byte> Encode(scoped in PublishView view, scoped ReadOnlySpan<byte> topic, ProtocolVersion version, bool retain, scoped ReadOnlySpan<uint> subscriptionIdentifiers)
     {
         ref var encoding = ref _encodings[Index(version, QualityOfService.AtMostOnce, retain)];
         if (encoding.Length > 0 && subscriptionIdentifiers.IsEmpty)
@@ -53,7 +53,7 @@ internal sealed class PublishEncoder
     }
 
     /// <summary>A copy of <paramref name="message"/>; its packet id is to be written at <paramref name="packetIdOffset"/>.</summary>
-    public ReadOnlySpan<byte> Encode(ApplicationMessage message, long now, ProtocolVersion version, QualityOfService qos, bool retain, ReadOnlySpan<uint> subscriptionIdentifiers, out int packetIdOffset)
+    public ReadOnlySpan<byte> Encode(ApplicationMessage message, long now, ProtocolVersion version, QualityOfService qos, bool retain, scoped ReadOnlySpan<uint> subscriptionIdentifiers, out int packetIdOffset)
     {
         if (!ReferenceEquals(message, _message) || (message.ExpiresAt != long.MaxValue && now != _now))
         {

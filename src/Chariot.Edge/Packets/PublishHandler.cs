@@ -207,7 +207,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             return ReasonCode.Success;
         }
 
-        var matched = router.RouteDurable(job, routes.Match(entry), session, batch);
+        var matched = MessageRouter.RouteDurable(job, routes.Match(entry), session, batch);
         if (session.IsDurable)
         {
             session.MarkStored();
