@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Chariot.Abstractions.Stores;
 using Microsoft.Data.Sqlite;
@@ -22,15 +23,16 @@ internal sealed partial class SqliteStore
                 await WriteAsync(static transaction => RewriteGrainState(transaction.Connection));
             }
 
-            var started = _time.GetTimestamp();
+            // Real time: what is waited for is another process.
+            var started = Stopwatch.GetTimestamp();
             while (!await WriteAsync(static transaction => TryEmptyLog(transaction.Connection), outsideTransaction: true))
             {
-                if (_time.GetElapsedTime(started) > EraseTimeout)
+                if (Stopwatch.GetElapsedTime(started) > EraseTimeout)
                 {
                     throw new IOException($"Another process keeps '{_directory.DatabasePath}' in use, so deleted data is still in its write-ahead log. Stop it (a backup, the sqlite3 shell) and try again.");
                 }
 
-                await Task.Delay(EraseRetry, _time, cancellationToken);
+                await Task.Delay(EraseRetry, cancellationToken);
             }
         }
         catch (SqliteException error)
@@ -129,7 +131,8 @@ internal sealed partial class SqliteStore
         raw.sqlite3_busy_timeout(handle, Brief);
         var result = raw.sqlite3_wal_checkpoint_v2(handle, null, raw.SQLITE_CHECKPOINT_TRUNCATE, out _, out _);
         raw.sqlite3_busy_timeout(handle, SqliteConnectionFactory.BusyTimeout);
-        if (result is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
+        // The low byte is the plain code of an extended one.
+        if ((result & 0xFF) is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
         {
             return false;
         }

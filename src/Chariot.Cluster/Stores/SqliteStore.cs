@@ -20,15 +20,11 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
 
     private readonly StoreDirectory _directory;
     private readonly SqliteReaderPool _readers;
-    private readonly ILogger _logger;
-    private readonly TimeProvider _time;
     private int _disposed;
 
-    private SqliteStore(StoreDirectory directory, SqliteConnection connection, ILogger logger, TimeProvider time)
+    private SqliteStore(StoreDirectory directory, SqliteConnection connection, ILogger logger)
     {
         _directory = directory;
-        _logger = logger;
-        _time = time;
         _readers = new SqliteReaderPool(directory.DatabasePath);
         Writer = new GroupCommitWriter(connection, logger);
     }
@@ -40,7 +36,7 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
 
     /// <summary>Opens or creates the store in <paramref name="dataDirectory"/>, and finishes what a crash cut short.</summary>
     /// <exception cref="StoreUnavailableException">In use by another process, newer than this build, damaged, or not writable.</exception>
-    public static SqliteStore Open(string dataDirectory, ILogger logger, TimeProvider time)
+    public static SqliteStore Open(string dataDirectory, ILogger logger)
     {
         var directory = StoreDirectory.Open(dataDirectory);
         SqliteConnection? connection = null;
@@ -49,7 +45,7 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
             connection = SqliteConnectionFactory.OpenWriter(directory.DatabasePath);
             SqliteSchema.Migrate(connection);
             FinishErase(connection, logger);
-            return new SqliteStore(directory, connection, logger, time);
+            return new SqliteStore(directory, connection, logger);
         }
         catch (Exception error)
         {

@@ -17,7 +17,7 @@ public static class SqliteStoreServiceCollectionExtensions
     /// </summary>
     public static IServiceCollection AddSqliteStore(this IServiceCollection services, string dataDirectory)
     {
-        services.AddSingleton(provider => SqliteStore.Open(dataDirectory, provider.GetRequiredService<ILogger<SqliteStore>>(), Time(provider)));
+        services.AddSingleton(provider => SqliteStore.Open(dataDirectory, provider.GetRequiredService<ILogger<SqliteStore>>()));
         services.AddSingleton<IMessageStore>(static provider => provider.GetRequiredService<SqliteStore>());
         services.AddSingleton<IStoreMaintenance>(static provider => provider.GetRequiredService<SqliteStore>());
         services.AddSingleton<IAuditLog, SqliteAuditLog>();

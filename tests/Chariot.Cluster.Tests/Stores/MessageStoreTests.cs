@@ -26,7 +26,7 @@ public sealed class MessageStoreTests : IDisposable
         var row = Assert.Single(await Store.ReadQueueAsync(1, 0, 10));
 
         Assert.Equal((10L, QualityOfService.ExactlyOnce, (ushort)65_535, DeliveryState.Released, true), (row.Sequence, row.Qos, row.PacketId, row.State, row.Retain));
-        Assert.Equal([1u, 268_435_455u], row.SubscriptionIdentifiers);
+        Assert.Equal([1u, 268_435_455u], row.SubscriptionIdentifiers.ToArray());
         AssertSame(message, row.Message);
     }
 

@@ -58,6 +58,22 @@ public sealed class SecureEraseTests : IAsyncDisposable
         Assert.Equal(0, Hits());
     }
 
+    [Fact]
+    public async Task AfterAnErase_WritesAndReadsGoOn()
+    {
+        var state = NewState(100);
+        for (var round = 0; round < 3; round++)
+        {
+            await Storage.WriteStateAsync("s", Id("a"), state);
+            var read = new StoredState();
+            await Storage.ReadStateAsync("s", Id("a"), read);
+            Assert.Equal(state.ETag, read.ETag);
+            await Maintenance.EraseAsync((EraseScope)(round % 2));
+        }
+
+        Assert.Equal(1, Hits());
+    }
+
     /// <summary>Rows that SQLite moved between pages before they were deleted: secure_delete alone leaves some.</summary>
     [Fact]
     public async Task StatesThatMovedBetweenPages_AreGoneFromAllFiles()

@@ -27,7 +27,7 @@ public sealed class StoreFixture : IDisposable
         return Store = Open(Directory);
     }
 
-    internal SqliteStore Open(string directory) => SqliteStore.Open(directory, Logger, TimeProvider.System);
+    internal SqliteStore Open(string directory) => SqliteStore.Open(directory, Logger);
 
     public void Dispose()
     {
