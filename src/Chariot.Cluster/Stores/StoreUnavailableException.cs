@@ -1,0 +1,4 @@
+namespace Chariot.Cluster.Stores;
+
+/// <summary>The store cannot be opened; the message says why and what to do.</summary>
+public sealed class StoreUnavailableException(string message, Exception? innerException = null) : IOException(message, innerException);
