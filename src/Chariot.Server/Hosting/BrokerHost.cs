@@ -1,0 +1,145 @@
+using System.Net;
+using System.Net.Sockets;
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
+using Chariot.Admin;
+using Chariot.Cluster.Configuration;
+using Chariot.Cluster.EdgeLinks;
+using Chariot.Cluster.Secrets;
+using Chariot.Cluster.Stores;
+using Chariot.Edge;
+using Chariot.Grains;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+
+namespace Chariot.Server.Hosting;
+
+/// <summary>
+/// <c>chariot serve</c>: one process with the roles of its configuration. Start-up order: 1. options, 2. ports, 3. silo and
+/// admin host, 4. the configuration in force, 5. durable sessions and retained messages, 6. listeners, 7. "Ready".
+/// </summary>
+internal static class BrokerHost
+{
+    public const int Success = 0;
+    public const int Fatal = 1;
+    public const int ConfigurationError = 2;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        ProcessHardening.Apply();
+        WebApplication app;
+        try
+        {
+            app = Build(args);
+        }
+        catch (Exception error) when (error is OptionsValidationException or MasterKeyException or FormatException or InvalidDataException)
+        {
+            return Refuse(error.Message);
+        }
+
+        await using (app)
+        {
+            var log = new ServerLog(app.Services.GetRequiredService<ILogger<ServerLog>>());
+            try
+            {
+                await StartAsync(app, log);
+            }
+            catch (Exception error) when (ConfigurationMessage(error) is { } message)
+            {
+                return Refuse(message);
+            }
+            catch (Exception error)
+            {
+                log.StartFailed(error);
+                return Fatal;
+            }
+
+            await app.WaitForShutdownAsync();
+            return Success;
+        }
+    }
+
+    private static WebApplication Build(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+        });
+        var options = builder.Configuration.GetSection(BrokerOptions.Section).Get<BrokerOptions>() ?? new BrokerOptions();
+        var errors = options.Validate();
+        if (errors.Count > 0)
+        {
+            throw new OptionsValidationException(BrokerOptions.Section, typeof(BrokerOptions), errors);
+        }
+
+        var dataDirectory = Path.GetFullPath(options.DataDirectory, Environment.CurrentDirectory);
+        var services = builder.Services;
+        services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
+        services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => edge.NodeName = options.NodeName);
+        services.AddSqliteStore(dataDirectory);
+        services.AddMqttEdge();
+        services.AddChariotAdmin(builder.Configuration);
+        services.AddSingleton<StartProgress>();
+        services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
+        services.AddHostedService<EdgeShutdown>();
+        builder.Host.UseOrleans(silo =>
+        {
+            // One node: membership lives in this process, and nobody else is to reach its silo.
+            var siloPort = options.Cluster.SiloPort ?? FreePort();
+            silo.UseLocalhostClustering(siloPort, gatewayPort: 0, serviceId: options.Cluster.Id, clusterId: options.Cluster.Id);
+            silo.Configure<EndpointOptions>(endpoint => endpoint.AdvertisedIPAddress = IPAddress.Loopback);
+            silo.Configure<SiloOptions>(name => name.SiloName = options.NodeName);
+            silo.AddChariotGrains();
+            silo.AddChariotCluster(new ClusterNode(options.NodeName, dataDirectory, options.MasterKeyFile));
+        });
+        var app = builder.Build();
+        app.MapChariotAdmin();
+        return app;
+    }
+
+    private static async Task StartAsync(WebApplication app, ServerLog log)
+    {
+        var services = app.Services;
+        var edge = services.GetRequiredService<IEdgeStart>();
+        edge.Bind();
+        await app.StartAsync();
+
+        var options = services.GetRequiredService<IOptions<BrokerOptions>>().Value;
+        var configuration = services.GetRequiredService<IGrainFactory>().GetGrain<IConfigurationGrain>(IConfigurationGrain.Key);
+        if (!await configuration.InitializeAsync(new MqttSettings { AllowAnonymous = options.Bootstrap.AllowAnonymous }) && options.Bootstrap.AllowAnonymous)
+        {
+            log.BootstrapIgnored();
+        }
+
+        await services.GetRequiredService<IConfigurationStart>().StartAsync();
+        await services.EnsureAdministratorAsync();
+        await edge.OpenAsync(app.Lifetime.ApplicationStopping);
+        services.GetRequiredService<StartProgress>().IsReady = true;
+        log.Ready(options.NodeName);
+    }
+
+    /// <summary>A sentence for what an operator can mend in the configuration; null for everything else.</summary>
+    private static string? ConfigurationMessage(Exception error) => error switch
+    {
+        OptionsValidationException or MasterKeyException or StoreUnavailableException => error.Message,
+        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AccessDenied or SocketError.AddressNotAvailable } socket =>
+            $"A port cannot be opened: {socket.Message}. Another process may use it; see Chariot:Mqtt:Port and Chariot:Admin:HttpPort.",
+        _ => error.InnerException is { } inner ? ConfigurationMessage(inner) : null,
+    };
+
+    private static int Refuse(string message)
+    {
+        Console.Error.WriteLine($"chariot: {message}");
+        return ConfigurationError;
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}

@@ -1,0 +1,15 @@
+namespace Chariot.Server.Hosting;
+
+internal sealed partial class ServerLog(ILogger<ServerLog> logger)
+{
+    private readonly ILogger _logger = logger;
+
+    [LoggerMessage(5000, LogLevel.Information, "Ready: node {Node} accepts clients")]
+    public partial void Ready(string node);
+
+    [LoggerMessage(5001, LogLevel.Critical, "The broker could not start")]
+    public partial void StartFailed(Exception error);
+
+    [LoggerMessage(5002, LogLevel.Information, "Chariot:Bootstrap values are ignored: the configuration has been written before; change it over the admin API")]
+    public partial void BootstrapIgnored();
+}
