@@ -15,6 +15,12 @@ public sealed record CredentialRecord(
     [property: Id(4)] bool Enabled,
     [property: Id(5)] long Revision)
 {
+    /// <summary>No credential: what storage providers make for a record that does not exist. Grants nothing.</summary>
+    public CredentialRecord()
+        : this("", "", [], [], false, 0)
+    {
+    }
+
     /// <summary>Never shows the verifier.</summary>
     public override string ToString() => $"credential {Username} revision {Revision}";
 }

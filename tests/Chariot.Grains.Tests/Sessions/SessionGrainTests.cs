@@ -1,0 +1,452 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Sessions;
+using Chariot.Abstractions.Stores;
+using Chariot.Abstractions.Topics;
+using Chariot.Grains.Tests.Kit;
+using Orleans.Runtime;
+
+namespace Chariot.Grains.Tests.Sessions;
+
+public sealed class TwoSilos() : GrainCluster(2);
+
+public sealed class SessionGrainTests : IClassFixture<TwoSilos>
+{
+    private static readonly Principal User = new("user");
+    private readonly TwoSilos _kit;
+    private readonly string _clientId = "client-" + Guid.NewGuid().ToString("N");
+
+    public SessionGrainTests(TwoSilos kit)
+    {
+        _kit = kit;
+        _kit.Reset();
+        foreach (var silo in _kit.Silos)
+        {
+            _kit.Feed(silo).Credentials["user"] = new CredentialRecord("user", "", ["#"], ["a/#", "!a/secret"], true, 1);
+        }
+    }
+
+    private SiloAddress A => _kit.Silos[0];
+
+    private SiloAddress B => _kit.Silos[1];
+
+    private ISessionGrain Session => _kit.Cluster.Client.GetGrain<ISessionGrain>(_clientId);
+
+    [Fact]
+    public async Task Open_OfATransientSession_WritesNothing()
+    {
+        var before = _kit.Storage.Writes;
+
+        var opened = await OpenAsync(A, expiry: 0);
+        await SubscribeAsync(opened.Epoch, "a/b");
+        await Session.CloseAsync(opened.Epoch, 0, false);
+
+        Assert.Equal(ReasonCode.Success, opened.Reason);
+        Assert.False(opened.SessionPresent);
+        Assert.True(opened.SessionId > 0);
+        Assert.Equal(before, _kit.Storage.Writes);
+        Assert.Null(await Session.DescribeAsync());
+    }
+
+    [Fact]
+    public async Task Open_OfADurableSession_ResumesWithItsSubscriptions()
+    {
+        var first = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(first.Epoch, "a/b");
+        await Session.CloseAsync(first.Epoch, 100, false);
+
+        var second = await OpenAsync(A, expiry: 50, clean: false);
+
+        Assert.True(second.SessionPresent);
+        Assert.Equal(first.SessionId, second.SessionId);
+        Assert.True(second.Epoch > first.Epoch);
+        Assert.Equal("a/b", Assert.Single(second.Subscriptions).Filter);
+        Assert.Equal(0, second.DiscardedSessionId);
+    }
+
+    [Fact]
+    public async Task DurableSession_SurvivesReactivation()
+    {
+        var first = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(first.Epoch, "a/b");
+        await _kit.Cluster.DeactivateAsync(Session);
+
+        var record = await Session.DescribeAsync();
+
+        Assert.NotNull(record);
+        Assert.Equal((first.SessionId, first.Epoch, User), (record.SessionId, record.Epoch, record.Principal));
+        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(first.Epoch, "a/c")).Reasons[0]);
+        Assert.True((await OpenAsync(A, expiry: 100, clean: false)).Epoch > first.Epoch);
+    }
+
+    [Fact]
+    public async Task Epoch_RisesOverTheReactivationOfAnUnwrittenSession()
+    {
+        var first = await OpenAsync(A, expiry: 0);
+        await _kit.Cluster.DeactivateAsync(Session);
+
+        var second = await OpenAsync(A, expiry: 0);
+
+        Assert.True(second.Epoch > first.Epoch);
+        Assert.True(second.Epoch < 1L << 53, "JSON readers keep 53 bits");
+    }
+
+    [Fact]
+    public async Task CleanStart_OverADurableSession_NamesTheRowsToDelete()
+    {
+        var durable = await OpenAsync(A, expiry: 100);
+
+        var transient = await OpenAsync(A, expiry: 0, clean: true);
+
+        Assert.Equal(durable.SessionId, transient.DiscardedSessionId);
+        Assert.NotEqual(durable.SessionId, transient.SessionId);
+        Assert.False(_kit.Storage.Contains(StateNames.Session, _clientId));
+        Assert.Equal(0, (await OpenAsync(A, expiry: 0)).DiscardedSessionId);
+    }
+
+    [Fact]
+    public async Task CleanStart_OfADurableSessionOverAnother_ReplacesIt()
+    {
+        var old = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(old.Epoch, "a/b");
+
+        var fresh = await OpenAsync(A, expiry: 100, clean: true);
+
+        Assert.Equal(old.SessionId, fresh.DiscardedSessionId);
+        Assert.Empty(fresh.Subscriptions);
+        Assert.True(_kit.Storage.Contains(StateNames.Session, _clientId));
+    }
+
+    [Fact]
+    public async Task Resume_WithoutExpiry_KeepsTheRecordUntilItCloses()
+    {
+        var durable = await OpenAsync(A, expiry: 100);
+        await Session.CloseAsync(durable.Epoch, 100, false);
+
+        var last = await OpenAsync(A, expiry: 0, clean: false);
+        Assert.True(last.SessionPresent);
+        Assert.True(_kit.Storage.Contains(StateNames.Session, _clientId));
+
+        await Session.CloseAsync(last.Epoch, 0, false);
+        Assert.False(_kit.Storage.Contains(StateNames.Session, _clientId));
+    }
+
+    [Fact]
+    public async Task Open_AfterExpiry_FindsNoSession()
+    {
+        var old = await OpenAsync(A, expiry: 60);
+        await Session.CloseAsync(old.Epoch, 60, false);
+        _kit.Time.Advance(TimeSpan.FromSeconds(61));
+        Assert.Null(await Session.DescribeAsync());
+
+        var fresh = await OpenAsync(A, expiry: 60, clean: false, principal: new Principal("other"));
+
+        Assert.Equal(ReasonCode.Success, fresh.Reason);
+        Assert.False(fresh.SessionPresent);
+        Assert.NotEqual(old.SessionId, fresh.SessionId);
+        Assert.Equal(old.SessionId, fresh.DiscardedSessionId);
+    }
+
+    [Fact]
+    public async Task Open_BeforeExpiry_OrWithoutOne_FindsTheSession()
+    {
+        var first = await OpenAsync(A, expiry: uint.MaxValue);
+        await Session.CloseAsync(first.Epoch, uint.MaxValue, false);
+        _kit.Time.Advance(TimeSpan.FromDays(400));
+
+        Assert.True((await OpenAsync(A, expiry: 60, clean: false)).SessionPresent);
+    }
+
+    [Theory]
+    [InlineData(0u, false)]
+    [InlineData(60u, false)]
+    [InlineData(60u, true)]
+    public async Task Open_ByAnotherPrincipal_IsRefusedWhileTheSessionExists(uint expiry, bool closed)
+    {
+        var owner = await OpenAsync(A, expiry);
+        await SubscribeAsync(owner.Epoch, "a/b");
+        if (closed)
+        {
+            await Session.CloseAsync(owner.Epoch, expiry, false);
+        }
+
+        foreach (var stranger in new[] { Principal.Anonymous, new Principal("other") })
+        {
+            var refused = await OpenAsync(B, 60, clean: true, principal: stranger);
+            Assert.Equal(ReasonCode.NotAuthorized, refused.Reason);
+            Assert.Empty(refused.Subscriptions);
+        }
+
+        Assert.Empty(_kit.Link(A).GivenUp);
+        Assert.Equal(owner.Epoch, (await Session.DescribeAsync())!.Epoch);
+    }
+
+    [Fact]
+    public async Task Open_ByAnotherPrincipal_IsAcceptedOnceATransientSessionEnded()
+    {
+        var owner = await OpenAsync(A, expiry: 0);
+        await Session.CloseAsync(owner.Epoch, 0, false);
+
+        Assert.Equal(ReasonCode.Success, (await OpenAsync(A, 0, principal: Principal.Anonymous)).Reason);
+    }
+
+    [Fact]
+    public async Task Takeover_FromAnotherSilo_WaitsUntilItGaveUp()
+    {
+        var held = new TaskCompletionSource();
+        var first = await OpenAsync(A, expiry: 100);
+        _kit.Link(A).OnGiveUp = () => held.Task;
+
+        var opening = OpenAsync(B, expiry: 100, clean: false);
+        await Eventually.HoldsAsync(() => !_kit.Link(A).GivenUp.IsEmpty);
+        Assert.False(opening.IsCompleted);
+        Assert.Equal(first.Epoch, (await Session.DescribeAsync())!.Epoch);
+        held.SetResult();
+        var second = await opening;
+
+        Assert.Equal((_clientId, second.Epoch), Assert.Single(_kit.Link(A).GivenUp));
+        Assert.True(second.SessionPresent);
+        Assert.Empty(_kit.Link(B).GivenUp);
+        Assert.Equal(B, (await Session.DescribeAsync())!.Owner);
+    }
+
+    [Fact]
+    public async Task Takeover_FromASiloThatDoesNotAnswer_IsBounded()
+    {
+        await OpenAsync(A, expiry: 100);
+        var never = new TaskCompletionSource();
+        _kit.Link(A).OnGiveUp = () => never.Task;
+
+        Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 100, clean: false)).Reason);
+    }
+
+    [Fact]
+    public async Task Takeover_OnTheSameSiloOrFromADeadOne_AsksNobody()
+    {
+        await OpenAsync(A, expiry: 100);
+        await OpenAsync(A, expiry: 100, clean: false);
+        _kit.RemoveSilo(A);
+
+        Assert.True((await OpenAsync(B, expiry: 100, clean: false)).SessionPresent);
+        Assert.Empty(_kit.Link(A).GivenUp);
+    }
+
+    [Fact]
+    public async Task TransientSession_EndsWithItsSilo()
+    {
+        await OpenAsync(A, expiry: 0);
+        _kit.RemoveSilo(A);
+
+        Assert.Null(await Session.DescribeAsync());
+        Assert.Equal(ReasonCode.Success, (await OpenAsync(B, 0, principal: new Principal("other"))).Reason);
+    }
+
+    [Fact]
+    public async Task Activation_FollowsItsClientAndTakesAnUnwrittenSessionAlong()
+    {
+        await OpenAsync(A, expiry: 0);
+        var second = await OpenAsync(B, expiry: 0);
+        await Eventually.HoldsAsync(async () =>
+            await Session.DescribeAsync() is not null
+            && _kit.Cluster.TryGetGrainContext(Session.GetGrainId(), out var context) && context!.Address.SiloAddress!.Equals(B));
+
+        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(second.Epoch, "a/b")).Reasons[0]);
+        Assert.Equal(ReasonCode.NotAuthorized, (await OpenAsync(B, 0, principal: Principal.Anonymous)).Reason);
+    }
+
+    [Fact]
+    public async Task StaleEpoch_IsRefusedByEveryMethod()
+    {
+        var old = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(old.Epoch, "a/b");
+        var current = await OpenAsync(B, expiry: 100, clean: false);
+
+        Assert.Equal<ReasonCode>([ReasonCode.SessionTakenOver, ReasonCode.SessionTakenOver], (await SubscribeAsync(old.Epoch, "a/x", "b")).Reasons);
+        Assert.Equal<ReasonCode>([ReasonCode.SessionTakenOver], await Session.UnsubscribeAsync(old.Epoch, ["a/b"]));
+        await Session.CloseAsync(old.Epoch, 0, false);
+        Assert.False(await Session.RemoveAsync(old.Epoch));
+
+        var record = (await Session.DescribeAsync())!;
+        Assert.Equal(current.Epoch, record.Epoch);
+        Assert.Null(record.DisconnectedAt);
+        Assert.Equal("a/b", Assert.Single(record.Subscriptions).Filter);
+    }
+
+    [Fact]
+    public async Task UnknownSession_RefusesEveryEpoch()
+    {
+        Assert.Equal<ReasonCode>([ReasonCode.SessionTakenOver], (await SubscribeAsync(1, "a/x")).Reasons);
+        Assert.Equal<ReasonCode>([ReasonCode.SessionTakenOver], await Session.UnsubscribeAsync(1, ["a/x"]));
+        Assert.False(await Session.RemoveAsync(1));
+    }
+
+    [Fact]
+    public async Task Subscribe_DecidesPerFilterAndRecordsTheGranted()
+    {
+        var opened = await OpenAsync(A, expiry: 100);
+
+        var result = await SubscribeAsync(opened.Epoch, "a/b", "a/#", "b", "$share/g/a/c", "$share/g/b");
+
+        Assert.Equal<ReasonCode>([ReasonCode.GrantedQos1, ReasonCode.NotAuthorized, ReasonCode.NotAuthorized, ReasonCode.GrantedQos1, ReasonCode.NotAuthorized], result.Reasons);
+        Assert.Equal(1, result.Revision);
+        Assert.Equal(["a/b", "$share/g/a/c"], (await Session.DescribeAsync())!.Subscriptions.Select(s => s.Filter));
+    }
+
+    [Fact]
+    public async Task Subscribe_Again_ReplacesTheSubscription()
+    {
+        var opened = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(opened.Epoch, "a/b");
+
+        await Session.SubscribeAsync(opened.Epoch, [new SubscriptionRecord("a/b", QualityOfService.AtMostOnce), new SubscriptionRecord("a/b", QualityOfService.ExactlyOnce)]);
+
+        Assert.Equal(QualityOfService.ExactlyOnce, Assert.Single((await Session.DescribeAsync())!.Subscriptions).QualityOfService);
+    }
+
+    [Fact]
+    public async Task Unsubscribe_AnswersPerFilter()
+    {
+        var opened = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(opened.Epoch, "a/b", "a/c");
+
+        Assert.Equal<ReasonCode>([ReasonCode.Success, ReasonCode.NoSubscriptionExisted, ReasonCode.NoSubscriptionExisted], await Session.UnsubscribeAsync(opened.Epoch, ["a/b", "a/x", "a/b"]));
+        Assert.Equal("a/c", Assert.Single((await Session.DescribeAsync())!.Subscriptions).Filter);
+    }
+
+    [Fact]
+    public async Task Subscribe_OfAnonymous_FollowsTheMapping()
+    {
+        var opened = await OpenAsync(A, expiry: 0, principal: Principal.Anonymous);
+        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(opened.Epoch, "#")).Reasons[0]);
+
+        SetMqtt(new MqttSettings { AllowAnonymous = true, AnonymousCredential = "user" });
+        Assert.Equal<ReasonCode>([ReasonCode.NotAuthorized, ReasonCode.GrantedQos1], (await SubscribeAsync(opened.Epoch, "#", "a/b")).Reasons);
+
+        SetMqtt(new MqttSettings { AllowAnonymous = false, AnonymousCredential = "user" });
+        Assert.Equal(ReasonCode.NotAuthorized, (await SubscribeAsync(opened.Epoch, "a/b")).Reasons[0]);
+    }
+
+    [Fact]
+    public async Task Subscribe_RegistersTheFilterWithItsTopicGrain()
+    {
+        var opened = await OpenAsync(A, expiry: 0);
+        var filter = $"a/{_clientId}";
+
+        await SubscribeAsync(opened.Epoch, $"$share/g/{filter}");
+
+        var topic = _kit.Cluster.Client.GetGrain<ITopicGrain>(TopicGrainKey.For(filter));
+        Assert.Equal<SiloAddress>([A], await topic.GetSilosAsync(filter));
+        await topic.UnregisterAsync(filter, A);
+        Assert.Empty(await topic.GetSilosAsync(filter));
+    }
+
+    [Fact]
+    public async Task TopicGrain_RefusesADecisionOlderThanItsRevision()
+    {
+        var filter = $"a/{_clientId}";
+        SetMqtt(new MqttSettings { AllowAnonymous = true }, revision: 9);
+        var topic = _kit.Cluster.Client.GetGrain<ITopicGrain>(TopicGrainKey.For(filter));
+
+        Assert.Equal(ReasonCode.NotAuthorized, await topic.RegisterAsync(filter, A, 8));
+        Assert.Equal(ReasonCode.Success, await topic.RegisterAsync(filter, A, 9));
+    }
+
+    [Fact]
+    public async Task Subscribe_DecidedUnderAnOldRevision_IsDecidedAgain()
+    {
+        // The session's silo learns last that the right was withdrawn; wherever the topic grain is, its silo knows.
+        var opened = await OpenAsync(A, expiry: 0);
+        await Eventually.HoldsAsync(() => _kit.Cluster.TryGetGrainContext(Session.GetGrainId(), out var c) && c!.Address.SiloAddress!.Equals(A));
+        var filter = $"a/{_clientId}";
+        _kit.Feed(B).Current = _kit.Feed(B).Current with { Revision = 2 };
+        _kit.Feed(A).Current = _kit.Feed(A).Current with { Revision = 1 };
+        await PlaceTopicAsync(filter, B);
+
+        var subscribing = SubscribeAsync(opened.Epoch, filter);
+        await Eventually.HoldsAsync(() => _kit.Feed(A).Reads >= 2);
+        Assert.False(subscribing.IsCompleted);
+        _kit.Feed(A).Credentials["user"] = new CredentialRecord("user", "", [], [], true, 2);
+        _kit.Feed(A).Current = _kit.Feed(A).Current with { Revision = 2 };
+
+        Assert.Equal(ReasonCode.NotAuthorized, (await subscribing).Reasons[0]);
+    }
+
+    [Fact]
+    public async Task StoreFailure_RefusesAndLeavesTheSessionAsItWas()
+    {
+        var opened = await OpenAsync(A, expiry: 100);
+        await SubscribeAsync(opened.Epoch, "a/b");
+        _kit.Storage.OnWrite = _ => throw new IOException("disk full");
+
+        Assert.Equal(ReasonCode.ImplementationSpecificError, (await SubscribeAsync(opened.Epoch, "a/c")).Reasons[0]);
+        Assert.Equal<ReasonCode>([ReasonCode.ImplementationSpecificError], await Session.UnsubscribeAsync(opened.Epoch, ["a/b"]));
+        Assert.Equal(ReasonCode.ServerUnavailable, (await OpenAsync(A, 100, clean: true)).Reason);
+        await Assert.ThrowsAnyAsync<Exception>(async () => await Session.CloseAsync(opened.Epoch, 0, false));
+        _kit.Storage.OnWrite = null;
+
+        var record = (await Session.DescribeAsync())!;
+        Assert.Equal((opened.SessionId, opened.Epoch), (record.SessionId, record.Epoch));
+        Assert.Equal("a/b", Assert.Single(record.Subscriptions).Filter);
+        Assert.True((await OpenAsync(A, 100, clean: false)).SessionPresent);
+    }
+
+    [Fact]
+    public async Task Close_KeepsTheWillOnlyWhenItIsStillToBePublished()
+    {
+        var will = new WillRecord([1], [2], QualityOfService.AtLeastOnce, false) { DelaySeconds = 5 };
+        var opened = await OpenAsync(A, 100, will: will);
+        await Session.CloseAsync(opened.Epoch, 100, keepWill: true);
+        Assert.NotNull((await Session.DescribeAsync())!.Will);
+
+        opened = await OpenAsync(A, 100, clean: false, will: will);
+        await Session.CloseAsync(opened.Epoch, 100, keepWill: false);
+        Assert.Null((await Session.DescribeAsync())!.Will);
+    }
+
+    [Fact]
+    public async Task Remove_EndsTheSession()
+    {
+        var opened = await OpenAsync(A, 100);
+
+        Assert.True(await Session.RemoveAsync(opened.Epoch));
+
+        Assert.Null(await Session.DescribeAsync());
+        Assert.False(_kit.Storage.Contains(StateNames.Session, _clientId));
+    }
+
+    private async Task<OpenSessionResult> OpenAsync(SiloAddress silo, uint expiry, bool clean = true, Principal? principal = null, WillRecord? will = null)
+    {
+        // From the silo itself, as its edge would: the placement of the grain depends on it.
+        var factory = (IGrainFactory)_kit.Cluster.GetSiloServiceProvider(silo).GetService(typeof(IGrainFactory))!;
+        return await factory.GetGrain<ISessionGrain>(_clientId).OpenAsync(new OpenSession(silo, principal ?? User, clean, expiry, will));
+    }
+
+    private async Task<SubscribeResult> SubscribeAsync(long epoch, params string[] filters) =>
+        await Session.SubscribeAsync(epoch, [.. filters.Select(filter => new SubscriptionRecord(filter, QualityOfService.AtLeastOnce))]);
+
+    private void SetMqtt(MqttSettings settings, long revision = 2)
+    {
+        foreach (var silo in _kit.Silos)
+        {
+            _kit.Feed(silo).Current = new BrokerConfiguration { Revision = revision, Mqtt = settings };
+        }
+    }
+
+    private async Task PlaceTopicAsync(string filter, SiloAddress silo)
+    {
+        var topic = _kit.Cluster.Client.GetGrain<ITopicGrain>(TopicGrainKey.For(filter));
+        await topic.GetSilosAsync(filter);
+        if (_kit.Cluster.TryGetGrainContext(topic.GetGrainId(), out var context) && !context!.Address.SiloAddress!.Equals(silo))
+        {
+            await _kit.Cluster.MigrateAsync(topic, silo);
+        }
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            await topic.GetSilosAsync(filter);
+            return _kit.Cluster.TryGetGrainContext(topic.GetGrainId(), out var placed) && placed!.Address.SiloAddress!.Equals(silo);
+        });
+    }
+}
