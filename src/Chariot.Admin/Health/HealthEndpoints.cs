@@ -1,0 +1,29 @@
+using Chariot.Abstractions.Edges;
+using Chariot.Admin.Accounts;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Chariot.Admin.Health;
+
+internal static class HealthEndpoints
+{
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/healthz", () => new HealthView("alive", [])).AllowAnonymous().WithMetadata(new AllowedBeforePasswordChange());
+        routes.MapGet("/readyz", Ready).AllowAnonymous().WithMetadata(new AllowedBeforePasswordChange());
+        routes.MapGet("/metrics", Metrics).RequireAuthorization(Roles.Read).Produces<string>(contentType: "text/plain");
+    }
+
+    private static IResult Ready(IEnumerable<IReadiness> parts)
+    {
+        var reasons = parts.SelectMany(p => p.Reasons).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        return Results.Json(new HealthView(reasons.Count == 0 ? "ready" : "not-ready", reasons), statusCode: reasons.Count == 0 ? 200 : 503);
+    }
+
+    private static IResult Metrics(IServiceProvider services) =>
+        Results.Text(MetricsText.Write(services.GetService<IEdgeNode>()?.Describe()), MetricsText.ContentType);
+
+    private sealed record HealthView(string Status, IReadOnlyList<string> Reasons);
+}

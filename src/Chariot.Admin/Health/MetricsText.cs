@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text;
+using Chariot.Abstractions.Edges;
+
+namespace Chariot.Admin.Health;
+
+/// <summary>Metrics in Prometheus' text format. Labels never hold client ids or topics.</summary>
+internal static class MetricsText
+{
+    public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+    /// <param name="node">Null in a process without an edge.</param>
+    public static string Write(NodeDescription? node)
+    {
+        var text = new StringBuilder();
+        Add("chariot_up", "gauge", "1 while the process answers.", 1);
+        if (node is not null)
+        {
+            Add("chariot_configuration_revision", "gauge", "Configuration revision that the node acts on.", node.Revision);
+            Add("chariot_ssl_setup", "gauge", "1 while a certificate is served.", node.ServedFingerprint is null ? 0 : 1);
+            Add("chariot_connections", "gauge", "Clients connected.", node.Connections);
+            Add("chariot_sessions", "gauge", "Sessions held.", node.Sessions);
+            Add("chariot_retained_messages", "gauge", "Retained messages.", node.RetainedMessages);
+            Add("chariot_messages_received_total", "counter", "PUBLISH packets received.", node.MessagesReceived);
+            Add("chariot_messages_delivered_total", "counter", "PUBLISH packets sent to subscribers.", node.MessagesDelivered);
+            Add("chariot_messages_dropped_total", "counter", "Messages dropped.", node.MessagesDropped);
+            Add("chariot_received_bytes_total", "counter", "Bytes received from clients.", node.BytesReceived);
+            Add("chariot_sent_bytes_total", "counter", "Bytes sent to clients.", node.BytesSent);
+        }
+
+        return text.ToString();
+
+        void Add(string name, string type, string help, long value) =>
+            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n{name} {value}\n");
+    }
+}

@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions.Configuration;
+
+namespace Chariot.Admin.Settings;
+
+/// <summary>Bounds of the live MQTT settings. All findings come at once.</summary>
+internal static class MqttSettingsRules
+{
+    /// <summary>The largest MQTT packet: a fixed header of 5 bytes and 268,435,455 bytes behind it (section 2.1.4).</summary>
+    public const int LargestPacket = 268_435_460;
+
+    public static ImmutableArray<Finding> Check(MqttSettings settings)
+    {
+        var findings = ImmutableArray.CreateBuilder<Finding>();
+        var limits = settings.Limits;
+        Range("maximumPacketSize", limits.MaximumPacketSize, 1024, LargestPacket);
+        Range("maximumConnectSize", limits.MaximumConnectSize, 256, limits.MaximumPacketSize);
+        Range("connectTimeoutSeconds", limits.ConnectTimeoutSeconds, 1, 300);
+        // A 3.1.1 server must allow 23 bytes [MQTT-3.1.3-5]; longer strings do not fit the wire.
+        Range("maximumClientIdLength", limits.MaximumClientIdLength, 23, 65_535);
+        Range("maximumTopicLength", limits.MaximumTopicLength, 1, 65_535);
+        Range("maximumTopicLevels", limits.MaximumTopicLevels, 1, 65_535);
+        Range("maximumFiltersPerSubscribe", limits.MaximumFiltersPerSubscribe, 1, 10_000);
+        Range("maximumSubscriptionsPerClient", limits.MaximumSubscriptionsPerClient, 1, 1_000_000);
+        Range("receiveMaximum", limits.ReceiveMaximum, 1, 65_535);
+        Range("maximumInflight", limits.MaximumInflight, 1, 65_535);
+        Range("maximumQueuedMessages", limits.MaximumQueuedMessages, 1, 10_000_000);
+        Range("maximumQueuedBytes", limits.MaximumQueuedBytes, 64 * 1024, int.MaxValue);
+        Range("maximumDurableQueueBytes", limits.MaximumDurableQueueBytes, 64 * 1024, 1L << 50);
+        Range("maximumSessionExpirySeconds", limits.MaximumSessionExpirySeconds, 0, uint.MaxValue);
+        Range("maximumRetainedMessages", limits.MaximumRetainedMessages, 0, 100_000_000);
+        Range("maximumTopicAliases", limits.MaximumTopicAliases, 0, 65_535);
+        Range("maximumKeepAliveSeconds", limits.MaximumKeepAliveSeconds, 0, 65_535);
+        return findings.ToImmutable();
+
+        void Range(string field, long value, long least, long most)
+        {
+            if (value < least || value > most)
+            {
+                findings.Add(Findings.Error("limit.range", $"limits.{field}", FormattableString.Invariant($"limits.{field} is {value}; it must be {least} to {most}.")));
+            }
+        }
+    }
+}

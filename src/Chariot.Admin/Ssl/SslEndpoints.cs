@@ -1,0 +1,85 @@
+using System.Net;
+using Chariot.Abstractions.Configuration;
+using Chariot.Admin.Accounts;
+using Chariot.Admin.Http;
+using Chariot.Admin.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Chariot.Admin.Ssl;
+
+internal static class SslEndpoints
+{
+    public static void MapSsl(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/ssl", async (SslSetup ssl) => Answers.Ok(Act<SslStatus>.Done(await ssl.GetStatusAsync()), SslView.From, s => s.Revision))
+            .RequireAuthorization(Roles.Read);
+
+        var change = routes.MapGroup("/ssl").RequireAuthorization(Roles.Change);
+        MapFile(change, "private-key", SslFile.PrivateKey);
+        MapFile(change, "server-certificate", SslFile.ServerCertificate);
+        MapFile(change, "ca-chain", SslFile.CaChain);
+        change.MapPost("/setup", async (HttpContext context, SslSetup ssl) =>
+            Answers.Ok(await ssl.SetupStagedAsync(context.Request.ExpectedRevision(), context.Actor()), SslView.From, s => s.Revision));
+        change.MapPost("/validate", ValidateAsync);
+        change.MapPut("", PutAsync);
+        change.MapDelete("", DeleteAsync);
+    }
+
+    private static void MapFile(IEndpointRouteBuilder routes, string name, SslFile slot)
+    {
+        routes.MapPut("/files/" + name, async (HttpContext context, SslSetup ssl) =>
+        {
+            var upload = await SslUpload.ReadOneAsync(context.Request, slot, context.RequestAborted);
+            if (upload.Refusal is { } refusal)
+            {
+                return new Problem(refusal);
+            }
+
+            using var files = upload.Value;
+            return files.Find(slot) is { } file
+                ? Answers.Ok(await ssl.StageAsync(slot, file, IsExposed(context), context.Actor()), StagedView.From)
+                : new Problem(Refusal.Invalid("No file was sent.", [new Finding("file.missing", FindingSeverity.Error, "The upload has no part named file.") { File = SslUpload.NameOf(slot) }]));
+        }).Accepts<MultipartBody>("multipart/form-data");
+        routes.MapDelete("/files/" + name, async (HttpContext context, SslSetup ssl) => Answers.NoContent(await ssl.UnstageAsync(slot, context.Actor())));
+    }
+
+    private static async Task<IResult> ValidateAsync(HttpContext context, SslSetup ssl)
+    {
+        var upload = await SslUpload.ReadAllAsync(context.Request, context.RequestAborted);
+        if (upload.Refusal is { } refusal)
+        {
+            return new Problem(refusal);
+        }
+
+        using var files = upload.Value;
+        return Results.Ok(new { Findings = ssl.Validate(files, IsExposed(context)) });
+    }
+
+    private static async Task<IResult> PutAsync(HttpContext context, SslSetup ssl)
+    {
+        var upload = await SslUpload.ReadAllAsync(context.Request, context.RequestAborted);
+        if (upload.Refusal is { } refusal)
+        {
+            return new Problem(refusal);
+        }
+
+        using var files = upload.Value;
+        return Answers.Ok(
+            await ssl.PutAsync(files, IsExposed(context), context.Request.ExpectedRevision(), context.Actor()), SslView.From, s => s.Revision);
+    }
+
+    private static async Task<IResult> DeleteAsync(HttpContext context, SslSetup ssl, AnswersInFlight answers)
+    {
+        // The answer may travel over the HTTPS connection that the change is about to close.
+        answers.Hold(context);
+        return Answers.NoContent(await ssl.DeleteAsync(context.Request.ExpectedRevision(), context.Actor()));
+    }
+
+    private static bool IsExposed(HttpContext context) =>
+        !context.Request.IsHttps && context.Connection.RemoteIpAddress is { } address && !IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+
+    /// <summary>For the OpenAPI document; the body is read part by part.</summary>
+    private sealed record MultipartBody;
+}

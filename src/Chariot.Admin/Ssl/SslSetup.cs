@@ -1,0 +1,203 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Chariot.Abstractions.Configuration;
+using Chariot.Admin.Audit;
+using Chariot.Admin.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Chariot.Admin.Ssl;
+
+/// <summary>A file just staged.</summary>
+internal sealed record StagedFile(SslFile Slot, StagedSslFile Staged);
+
+/// <summary>
+/// Stages, validates, sets up, replaces and deletes the certificate. The private key is clear in this process's memory only,
+/// between upload and sealing; every buffer that held it is wiped.
+/// </summary>
+internal sealed partial class SslSetup(
+    AdminGrains grains,
+    ICertificateBundleValidator validator,
+    ISecretSealer sealer,
+    NodeDirectory nodes,
+    AuditTrail audit,
+    IOptions<AdminOptions> options,
+    TimeProvider time,
+    ILogger<SslSetup> logger)
+{
+    public static readonly TimeSpan StagedFor = TimeSpan.FromMinutes(15);
+
+    private static readonly ImmutableArray<SslFile> Slots = [SslFile.PrivateKey, SslFile.ServerCertificate, SslFile.CaChain];
+
+    private static readonly Finding OverHttp = new("key.over-http", FindingSeverity.Warning, "The private key came over plain HTTP from another host.")
+    {
+        File = SslUpload.NameOf(SslFile.PrivateKey),
+        Remedy = "Whoever listened has it. Set SSL up, then replace key and certificate over HTTPS.",
+    };
+
+    public async Task<SslStatus> GetStatusAsync()
+    {
+        var configuration = await grains.Configuration.GetAsync();
+        var staged = await grains.Configuration.GetStagedAsync();
+        return Status(configuration, staged, [.. (await nodes.DescribeAsync()).Select(SslNode.From)]);
+    }
+
+    /// <param name="exposed">Whether the upload came over plain HTTP from another host.</param>
+    public async Task<Act<StagedFile>> StageAsync(SslFile slot, UploadedFile file, bool exposed, Actor actor)
+    {
+        if (RefuseExposed(slot == SslFile.PrivateKey && exposed) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var inspection = validator.InspectFile(slot, file.Content);
+        if (inspection.HasErrors)
+        {
+            return Refusal.Invalid($"The file for {SslUpload.NameOf(slot)} is refused.", inspection.Findings);
+        }
+
+        var now = time.GetUtcNow();
+        var staged = new StagedSslFile(
+            sealer.Seal(file.Content, AssociatedData(slot)),
+            new SslFileLabel(file.FileName, now),
+            slot == SslFile.PrivateKey && exposed ? inspection.Findings.Add(OverHttp) : inspection.Findings,
+            inspection.Recognised,
+            now + StagedFor);
+        return await audit.RecordAsync<StagedFile>(
+            actor, "ssl.stage", SslUpload.NameOf(slot), null, new { file.FileName, inspection.Recognised, OverHttp = exposed }, async () =>
+            {
+                await grains.Configuration.StageAsync(slot, staged);
+                return Act<StagedFile>.Done(new StagedFile(slot, staged));
+            });
+    }
+
+    public Task<Act<bool>> UnstageAsync(SslFile slot, Actor actor) => audit.RecordAsync<bool>(actor, "ssl.unstage", SslUpload.NameOf(slot), null, null, async () =>
+    {
+        await grains.Configuration.StageAsync(slot, null);
+        return Act<bool>.Done(true);
+    });
+
+    /// <summary>Validates without storing anything.</summary>
+    public ImmutableArray<Finding> Validate(UploadedFiles files, bool exposed)
+    {
+        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
+        return WithExposure(bundle.Findings, exposed);
+    }
+
+    /// <summary>Sets up from the staged files; refused over an existing set-up.</summary>
+    public async Task<Act<SslStatus>> SetupStagedAsync(long? expectedRevision, Actor actor)
+    {
+        var staged = await grains.Configuration.GetStagedAsync();
+        using var files = new UploadedFiles();
+        try
+        {
+            foreach (var (slot, file) in staged)
+            {
+                var content = sealer.Open(file.Content, AssociatedData(slot));
+                files.TryAdd(slot, new UploadedFile(content, content.Bytes.Length, file.Label.FileName));
+            }
+        }
+        catch (CryptographicException e)
+        {
+            LogNotOpened(e);
+            return new Refusal(409, "staged-unreadable", "The staged files were sealed under another master key. Upload them again, and give every node the same Chariot:MasterKeyFile.");
+        }
+
+        var exposed = staged.TryGetValue(SslFile.PrivateKey, out var key) && key.Findings.Any(f => f.Code == OverHttp.Code);
+        return await SetupAsync(files, slot => staged[slot].Label, exposed, replace: false, expectedRevision, actor);
+    }
+
+    /// <summary>Sets up from the files given, or replaces what is set up, in place.</summary>
+    public async Task<Act<SslStatus>> PutAsync(UploadedFiles files, bool exposed, long? expectedRevision, Actor actor)
+    {
+        if (RefuseExposed(exposed && files.Find(SslFile.PrivateKey) is not null) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var now = time.GetUtcNow();
+        return await SetupAsync(files, slot => new SslFileLabel(files.Find(slot)!.FileName, now), exposed, replace: true, expectedRevision, actor);
+    }
+
+    public async Task<Act<bool>> DeleteAsync(long? expectedRevision, Actor actor)
+    {
+        var before = (await grains.Configuration.GetAsync()).Ssl;
+        return await audit.RecordAsync<bool>(actor, "ssl.delete", "ssl", before is null ? null : Fingerprint(before), null, async () =>
+        {
+            var result = await grains.Configuration.DeleteSslAsync(expectedRevision);
+            return result.Outcome is ChangeOutcome.Applied or ChangeOutcome.NotFound
+                ? Act<bool>.Done(true, result.Nodes)
+                : Refusal.From(result, "certificate");
+        });
+    }
+
+    private async Task<Act<SslStatus>> SetupAsync(UploadedFiles files, Func<SslFile, SslFileLabel> label, bool exposed, bool replace, long? expectedRevision, Actor actor)
+    {
+        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
+        if (bundle.HasErrors || bundle is not { Pkcs8Key: not null, Leaf: not null, Details: not null })
+        {
+            return Refusal.Invalid("Key, certificate and chain cannot be served together. Nothing was changed.", bundle.Findings);
+        }
+
+        var setupId = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var candidate = new SslConfiguration
+        {
+            SetupId = setupId,
+            PrivateKey = sealer.Seal(bundle.Pkcs8Key.Bytes, setupId),
+            Certificate = bundle.Leaf,
+            Intermediates = bundle.Intermediates,
+            Root = bundle.Root,
+            Files = Slots.ToImmutableDictionary(slot => slot, label),
+            Details = bundle.Details,
+            Chain = bundle.Chain,
+            Findings = WithExposure(bundle.Findings, exposed),
+        };
+        var before = (await grains.Configuration.GetAsync()).Ssl;
+        return await audit.RecordAsync<SslStatus>(
+            actor, replace ? "ssl.replace" : "ssl.setup", "ssl", before is null ? null : Fingerprint(before), Fingerprint(candidate), async () =>
+            {
+                var result = await grains.Configuration.SetupSslAsync(candidate, replace, expectedRevision);
+                if (result.Outcome != ChangeOutcome.Applied)
+                {
+                    return Refusal.From(result, "certificate");
+                }
+
+                var status = Status(
+                    new BrokerConfiguration { Revision = result.Revision, Ssl = candidate },
+                    ImmutableDictionary<SslFile, StagedSslFile>.Empty,
+                    [.. result.Nodes.Select(SslNode.From)]);
+                return Act<SslStatus>.Done(status, result.Nodes);
+            });
+    }
+
+    private static SslStatus Status(BrokerConfiguration configuration, ImmutableDictionary<SslFile, StagedSslFile> staged, ImmutableArray<SslNode> nodes) => new()
+    {
+        State = configuration.Ssl is not null ? SslState.Setup : staged.IsEmpty ? SslState.NotSetup : SslState.Staged,
+        Revision = configuration.Revision,
+        Files = configuration.Ssl?.Files ?? ImmutableDictionary<SslFile, SslFileLabel>.Empty,
+        Staged = staged,
+        Certificate = configuration.Ssl?.Details,
+        Chain = configuration.Ssl?.Chain ?? [],
+        Findings = configuration.Ssl?.Findings ?? [],
+        Nodes = nodes,
+    };
+
+    private Refusal? RefuseExposed(bool exposed) => exposed && options.Value.RefuseKeyOverHttp
+        ? new Refusal(403, "key-over-http-refused", "A private key over plain HTTP from another host is refused here. Upload it on the broker's own host, or over HTTPS.")
+        : null;
+
+    private static ImmutableArray<Finding> WithExposure(ImmutableArray<Finding> findings, bool exposed) => exposed ? findings.Add(OverHttp) : findings;
+
+    private static string AssociatedData(SslFile slot) => slot switch
+    {
+        SslFile.PrivateKey => "staged/private-key",
+        SslFile.ServerCertificate => "staged/server-certificate",
+        SslFile.CaChain => "staged/ca-chain",
+        _ => throw new ArgumentOutOfRangeException(nameof(slot), slot, "Unknown slot."),
+    };
+
+    private static object Fingerprint(SslConfiguration ssl) => new { ssl.Details.Subject, ssl.Details.Sha256Fingerprint, ssl.Details.NotAfter };
+
+    [LoggerMessage(4040, LogLevel.Error, "The staged SSL files cannot be opened with this node's master key. Give every node the same Chariot:MasterKeyFile")]
+    private partial void LogNotOpened(Exception exception);
+}
