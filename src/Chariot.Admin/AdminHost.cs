@@ -9,6 +9,7 @@ using Chariot.Admin.Nodes;
 using Chariot.Admin.Server;
 using Chariot.Admin.Settings;
 using Chariot.Admin.Ssl;
+using Chariot.Admin.Ssl.Validation;
 using Chariot.Admin.Topics;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
@@ -52,6 +53,7 @@ public static class AdminHost
         services.AddSingleton<CredentialAdministration>();
         services.AddSingleton<AclExplain>();
         services.AddSingleton<SettingsAdministration>();
+        services.AddSingleton<ICertificateBundleValidator, CertificateBundleValidator>();
         services.AddSingleton<SslSetup>();
         services.AddSingleton<ClientDirectory>();
         services.AddSingleton<RetainedMessages>();

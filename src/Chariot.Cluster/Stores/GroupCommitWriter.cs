@@ -266,6 +266,9 @@ internal sealed partial class GroupCommitWriter : IDisposable
         }
     }
 
+    /// <summary>See <see cref="Abstractions.Stores.IMessageStore.GroupCompleted"/>.</summary>
+    public event Action? GroupCompleted;
+
     private void Finish(int from, int to, Exception? error)
     {
         lock (_gate)
@@ -277,6 +280,15 @@ internal sealed partial class GroupCommitWriter : IDisposable
         for (var i = from; i < to; i++)
         {
             Complete(_group[i], error);
+        }
+
+        try
+        {
+            GroupCompleted?.Invoke();
+        }
+        catch (Exception thrown)
+        {
+            CallbackFailed(_logger, nameof(GroupCompleted), thrown);
         }
     }
 

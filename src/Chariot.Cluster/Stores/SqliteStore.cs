@@ -30,6 +30,13 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
     }
 
     /// <inheritdoc/>
+    public event Action? GroupCompleted
+    {
+        add => Writer.GroupCompleted += value;
+        remove => Writer.GroupCompleted -= value;
+    }
+
+    /// <inheritdoc/>
     public int PendingWorks => Writer.Pending;
 
     internal GroupCommitWriter Writer { get; }

@@ -76,6 +76,7 @@ internal static class BrokerHost
         }
 
         var dataDirectory = Path.GetFullPath(options.DataDirectory, Environment.CurrentDirectory);
+        var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: true);
         var services = builder.Services;
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
         services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => edge.NodeName = options.NodeName);
@@ -93,7 +94,7 @@ internal static class BrokerHost
             silo.Configure<EndpointOptions>(endpoint => endpoint.AdvertisedIPAddress = IPAddress.Loopback);
             silo.Configure<SiloOptions>(name => name.SiloName = options.NodeName);
             silo.AddChariotGrains();
-            silo.AddChariotCluster(new ClusterNode(options.NodeName, dataDirectory, options.MasterKeyFile));
+            silo.AddChariotCluster(options.NodeName, masterKey);
         });
         var app = builder.Build();
         app.MapChariotAdmin();
@@ -114,7 +115,7 @@ internal static class BrokerHost
             log.BootstrapIgnored();
         }
 
-        await services.GetRequiredService<IConfigurationStart>().StartAsync();
+        await services.GetRequiredService<IConfigurationStart>().StartAsync(app.Lifetime.ApplicationStopping);
         await services.EnsureAdministratorAsync();
         await edge.OpenAsync(app.Lifetime.ApplicationStopping);
         services.GetRequiredService<StartProgress>().IsReady = true;
