@@ -11,7 +11,7 @@ using static Chariot.Cluster.Tests.Stores.StoreFixture;
 
 namespace Chariot.Cluster.Tests.Stores;
 
-public sealed class SecureEraseTests : IAsyncDisposable
+public sealed class SecureEraseTests : IAsyncLifetime
 {
     private readonly string _directory = Path.Combine(Path.GetTempPath(), "chariot-store-" + Path.GetRandomFileName());
     private readonly ServiceProvider _services;
@@ -22,7 +22,9 @@ public sealed class SecureEraseTests : IAsyncDisposable
 
     private IStoreMaintenance Maintenance => _services.GetRequiredService<IStoreMaintenance>();
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         await _services.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
