@@ -9,7 +9,7 @@ using Orleans.Storage;
 namespace Chariot.Cluster.Tests.Stores;
 
 /// <summary>What Orleans asks of a provider, after the cases of its own test kit.</summary>
-public sealed class GrainStorageTests : IAsyncDisposable
+public sealed class GrainStorageTests : IAsyncLifetime
 {
     private const string Name = "test-state";
     private readonly string _directory = Path.Combine(Path.GetTempPath(), "chariot-store-" + Path.GetRandomFileName());
@@ -24,7 +24,9 @@ public sealed class GrainStorageTests : IAsyncDisposable
         _index = _services.GetRequiredService<IGrainStateIndex>();
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         await _services.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
