@@ -393,6 +393,19 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
     }
 
     [Fact]
+    public async Task Subscribe_WithRightsThatCannotBeRead_IsRefused()
+    {
+        var opened = await OpenAsync(A, expiry: 0);
+        foreach (var silo in _kit.Silos)
+        {
+            _kit.Feed(silo).Unreadable = true;
+        }
+
+        Assert.Equal(ReasonCode.ImplementationSpecificError, (await SubscribeAsync(opened.Epoch, "a/b")).Reasons[0]);
+        Assert.Empty((await Session.DescribeAsync())!.Subscriptions);
+    }
+
+    [Fact]
     public async Task Close_KeepsTheWillOnlyWhenItIsStillToBePublished()
     {
         var will = new WillRecord([1], [2], QualityOfService.AtLeastOnce, false) { DelaySeconds = 5 };
