@@ -217,6 +217,7 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
     {
         await OpenAsync(A, expiry: 100);
         var never = new TaskCompletionSource();
+        _kit.Time.OthersAreSilent = true;
         _kit.Link(A).OnGiveUp = () => never.Task;
 
         Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 100, clean: false)).Reason);
