@@ -1,5 +1,7 @@
+using Chariot.Grains.Sessions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Storage;
 
 namespace Chariot.Grains;
 
@@ -13,7 +15,9 @@ public static class GrainsSiloBuilderExtensions
     public static ISiloBuilder AddChariotGrains(this ISiloBuilder builder)
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.TryAddSingleton<Sessions.SessionSubscriber>();
+        builder.Services.TryAddSingleton<SessionSubscriber>();
+        // Orleans' default is JSON with references, which cannot read immutable dictionaries back; this one follows aliases and ids.
+        builder.Services.AddSingleton<IGrainStorageSerializer, OrleansGrainStorageSerializer>();
         return builder;
     }
 }

@@ -14,6 +14,7 @@ internal readonly struct AccessFilter
         Exact,
         /// <summary>Literal levels and a final <c>#</c>; <see cref="_literal"/> is what stands before <c>/#</c>.</summary>
         Prefix,
+        /// <summary>Anything else; <see cref="_literal"/> is what stands before the first wildcard, to rule most topics out.</summary>
         General,
     }
 
@@ -26,14 +27,14 @@ internal readonly struct AccessFilter
         Entry = entry;
         Line = line;
         _filter = filter;
-        _literal = filter;
         var wildcard = filter.AsSpan().IndexOfAny((byte)'+', (byte)'#');
-        _shape = wildcard < 0 ? Shape.Exact : Shape.General;
-        if (wildcard > 0 && filter[wildcard] == '#')
+        _shape = wildcard < 0 ? Shape.Exact : wildcard > 0 && filter[wildcard] == '#' ? Shape.Prefix : Shape.General;
+        _literal = _shape switch
         {
-            _shape = Shape.Prefix;
-            _literal = filter[..(wildcard - 1)];
-        }
+            Shape.Exact => filter,
+            Shape.Prefix => filter[..(wildcard - 1)],
+            _ => filter[..wildcard],
+        };
     }
 
     /// <summary>The entry as configured, <c>!</c> and placeholders included.</summary>
@@ -88,7 +89,7 @@ internal readonly struct AccessFilter
         Shape.Exact => topic.SequenceEqual(_literal),
         // "sport/#" also matches "sport" (4.7.1.2).
         Shape.Prefix => topic.StartsWith(_literal) && (topic.Length == _literal.Length || topic[_literal.Length] == '/'),
-        _ => TopicFilter.Matches(_filter, topic),
+        _ => topic.StartsWith(_literal) && TopicFilter.Matches(_filter, topic),
     };
 
     /// <summary>Whether every topic that matches <paramref name="requested"/> (a valid filter) matches this filter too.</summary>

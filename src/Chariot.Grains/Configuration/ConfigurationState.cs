@@ -31,7 +31,8 @@ internal sealed record ConfigurationState
     /// <summary>Secrets were deleted or overwritten and the store has not been told to erase them yet.</summary>
     [Id(5)] public bool EraseDue { get; init; }
 
-    public BrokerConfiguration Current => Configuration ?? new BrokerConfiguration();
+    // Not public, so that no serializer takes it for state.
+    internal BrokerConfiguration Current => Configuration ?? new BrokerConfiguration();
 
     /// <summary>The next revision; <paramref name="username"/> names the credential that it changes, if any.</summary>
     public ConfigurationState Next(BrokerConfiguration changed, string? username = null)

@@ -19,6 +19,9 @@ internal sealed partial class SessionSubscriber(IConfigurationFeed feed, IEdgeLi
     private const int MaximumAttempts = 20;
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
+    // A silo that hangs is declared dead in about this time; until then the session's next CONNECT waits behind its SUBSCRIBE.
+    private static readonly TimeSpan RegistrationLimit = TimeSpan.FromSeconds(5);
+
     public SubscribeResult Refuse(int count, ReasonCode reason) =>
         new([.. Enumerable.Repeat(reason, count)], feed.Current.Revision);
 
@@ -28,7 +31,11 @@ internal sealed partial class SessionSubscriber(IConfigurationFeed feed, IEdgeLi
         {
             // Read before the rights, so that they are never older than the revision that they are registered under.
             var revision = feed.Current.Revision;
-            var rights = await AccessResolver.ResolveAsync(feed, session.Principal, session.ClientId);
+            if (await TryResolveAsync(session) is not { } rights)
+            {
+                return Refuse(subscriptions.Length, ReasonCode.ImplementationSpecificError);
+            }
+
             ImmutableArray<ReasonCode> reasons = [.. subscriptions.Select(s => rights.AllowsSubscribe(s.Filter) ? (ReasonCode)s.QualityOfService : ReasonCode.NotAuthorized)];
             var granted = subscriptions.Where((_, i) => reasons[i] != ReasonCode.NotAuthorized).Select(s => RouteFilter(s.Filter)).Distinct(StringComparer.Ordinal).ToList();
             if (granted.Count == 0)
@@ -52,12 +59,25 @@ internal sealed partial class SessionSubscriber(IConfigurationFeed feed, IEdgeLi
         }
     }
 
+    private async Task<AccessControlList?> TryResolveAsync(SessionRecord session)
+    {
+        try
+        {
+            return await AccessResolver.ResolveAsync(feed, session.Principal, session.ClientId);
+        }
+        catch (Exception error)
+        {
+            LogRightsUnknown(error, session.ClientId);
+            return null;
+        }
+    }
+
     private async Task<ReasonCode> RegisterAsync(List<string> filters, SiloAddress owner, long revision)
     {
         try
         {
             var answers = await Task.WhenAll(filters.Select(filter =>
-                grains.GetGrain<ITopicGrain>(TopicGrainKey.For(filter)).RegisterAsync(filter, owner, revision).AsTask()));
+                grains.GetGrain<ITopicGrain>(TopicGrainKey.For(filter)).RegisterAsync(filter, owner, revision).AsTask())).WaitAsync(RegistrationLimit, time);
             return answers.FirstOrDefault(answer => answer != ReasonCode.Success);
         }
         catch (Exception error)
@@ -72,4 +92,7 @@ internal sealed partial class SessionSubscriber(IConfigurationFeed feed, IEdgeLi
 
     [LoggerMessage(2030, LogLevel.Warning, "{Count} topic filters could not be registered. If this repeats, check that all nodes reach each other.")]
     private partial void LogRegistrationFailed(Exception error, int count);
+
+    [LoggerMessage(2031, LogLevel.Error, "The rights of client {ClientId} could not be read, so its SUBSCRIBE was refused. Check that the store is reachable.")]
+    private partial void LogRightsUnknown(Exception error, string clientId);
 }

@@ -71,6 +71,7 @@ public abstract class GrainCluster(short silos) : IAsyncLifetime
             feed.Reset();
         }
 
+        Time.OthersAreSilent = false;
         Storage.Clear();
         Maintenance.Reset();
     }

@@ -27,11 +27,19 @@ internal sealed class TestFeed : IConfigurationFeed
     public ValueTask<CredentialRecord?> FindCredentialAsync(string username, CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _reads);
+        if (Unreadable)
+        {
+            throw new IOException("The store is away.");
+        }
+
         return ValueTask.FromResult(Credentials.GetValueOrDefault(username));
     }
 
+    public bool Unreadable { get; set; }
+
     public void Reset()
     {
+        Unreadable = false;
         Current = new TestFeed().Current;
         Credentials.Clear();
         Interlocked.Exchange(ref _reads, 0);

@@ -217,6 +217,7 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
     {
         await OpenAsync(A, expiry: 100);
         var never = new TaskCompletionSource();
+        _kit.Time.OthersAreSilent = true;
         _kit.Link(A).OnGiveUp = () => never.Task;
 
         Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 100, clean: false)).Reason);
@@ -390,6 +391,19 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
         Assert.Equal((opened.SessionId, opened.Epoch), (record.SessionId, record.Epoch));
         Assert.Equal("a/b", Assert.Single(record.Subscriptions).Filter);
         Assert.True((await OpenAsync(A, 100, clean: false)).SessionPresent);
+    }
+
+    [Fact]
+    public async Task Subscribe_WithRightsThatCannotBeRead_IsRefused()
+    {
+        var opened = await OpenAsync(A, expiry: 0);
+        foreach (var silo in _kit.Silos)
+        {
+            _kit.Feed(silo).Unreadable = true;
+        }
+
+        Assert.Equal(ReasonCode.ImplementationSpecificError, (await SubscribeAsync(opened.Epoch, "a/b")).Reasons[0]);
+        Assert.Empty((await Session.DescribeAsync())!.Subscriptions);
     }
 
     [Fact]
