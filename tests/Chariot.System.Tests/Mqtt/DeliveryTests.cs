@@ -79,6 +79,10 @@ public class DeliveryTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
             .Byte((int)PropertyId.CorrelationData).Binary([1, 2, 3]);
 
         await publisher.SendAsync(Packets.Publish(MqttVersion.V500, topic, "x"u8, qos, 1, properties: properties));
+        if (qos == 2)
+        {
+            await ReleaseAsync(publisher);
+        }
 
         var message = await subscriber.ReadPublishAsync();
         Assert.Equal([PropertyId.UserProperty, PropertyId.ContentType, PropertyId.UserProperty, PropertyId.CorrelationData], message.Properties.Select(property => property.Id));
@@ -168,6 +172,11 @@ public class DeliveryTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
             await publisher.SendAsync(Packets.Publish(MqttVersion.V500, $"{root}/{i % 3}", $"{i}", i % 3, i % 3 == 0 ? 0 : publisher.NextPacketId()));
         }
 
+        for (var i = 0; i < 20; i++)
+        {
+            await ReleaseAsync(publisher);
+        }
+
         var last = new int[3];
         for (var i = 0; i < 60; i++)
         {
@@ -220,6 +229,13 @@ public class DeliveryTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
         await client.ConnectAsync(new MqttClientOptionsBuilder()
             .WithTcpServer("127.0.0.1", fixture.Port).WithProtocolVersion(version).WithClientId(Unique.Name("net")).Build());
         return client;
+    }
+
+    /// <summary>Answers the next PUBREC: a broker may wait for PUBREL before it delivers.</summary>
+    private static async Task ReleaseAsync(RawMqttClient publisher)
+    {
+        var received = await publisher.WaitForAsync(PacketType.PubRec);
+        await publisher.SendAsync(Packets.Acknowledge(PacketType.PubRel, received.PacketId));
     }
 
     private Task<RawMqttClient> RawAsync(MqttVersion version) =>

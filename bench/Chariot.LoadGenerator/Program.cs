@@ -1,0 +1,30 @@
+using Chariot.LoadGenerator;
+
+if (args is ["--help"] or ["-h"])
+{
+    Console.WriteLine(LoadOptions.Usage);
+    return 0;
+}
+
+try
+{
+    using var run = new LoadRun(LoadOptions.Parse(args));
+    var result = run.Execute();
+    Console.WriteLine(result.ToJson());
+    return result.Lost == 0 && result.OutOfOrder == 0 ? 0 : 1;
+}
+catch (FormatException error)
+{
+    Console.Error.WriteLine($"{error.Message}; --help explains the options");
+    return 2;
+}
+catch (IOException error)
+{
+    Console.Error.WriteLine(error.Message);
+    return 3;
+}
+catch (System.Net.Sockets.SocketException error)
+{
+    Console.Error.WriteLine(error.Message);
+    return 3;
+}
