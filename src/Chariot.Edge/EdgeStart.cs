@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Chariot.Abstractions.Access;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
@@ -19,7 +20,8 @@ namespace Chariot.Edge;
 /// </summary>
 public interface IEdgeStart
 {
-    /// <summary>Binds the plain port. Throws SocketException when it is in use.</summary>
+    /// <summary>Binds the plain port.</summary>
+    /// <exception cref="EdgePortException">It is in use or may not be opened; the message names it.</exception>
     void Bind();
 
     /// <summary>Loads sessions and retained messages, then accepts clients. The configuration must be in force.</summary>
@@ -44,9 +46,32 @@ internal sealed class EdgeStart(
 {
     private const int PageSize = 1000;
 
-    public void Bind() => listeners.BindPlain();
+    public void Bind()
+    {
+        try
+        {
+            listeners.BindPlain();
+        }
+        catch (SocketException error)
+        {
+            throw new EdgePortException($"The MQTT port {listeners.PlainEndpoint} cannot be opened: {error.Message}. Stop the process that uses it, or set Chariot:Mqtt:Port.", error);
+        }
+    }
 
     public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await LoadAsync(cancellationToken);
+            configuration.Open();
+        }
+        catch (SocketException error)
+        {
+            throw new EdgePortException($"The MQTT port {listeners.PlainEndpoint} cannot be opened: {error.Message}. Stop the process that uses it, or set Chariot:Mqtt:Port.", error);
+        }
+    }
+
+    private async Task LoadAsync(CancellationToken cancellationToken)
     {
         store.GroupCompleted += () => FlushBatch.Current.Flush(services.Metrics);
         await foreach (var message in store.ReadRetainedAsync(cancellationToken))
@@ -57,7 +82,6 @@ internal sealed class EdgeStart(
         await LoadSessionsAsync(cancellationToken);
         log.Loaded(sessions.Count, sessions.All.Sum(session => session.Subscriptions.Count), retainedMessages.Count);
         sweep.Start();
-        configuration.Open();
     }
 
     public async Task CloseAsync()

@@ -14,7 +14,7 @@ internal static class MqttSettingsRules
         var findings = ImmutableArray.CreateBuilder<Finding>();
         var limits = settings.Limits;
         Range("maximumPacketSize", limits.MaximumPacketSize, 1024, LargestPacket);
-        Range("maximumConnectSize", limits.MaximumConnectSize, 256, limits.MaximumPacketSize);
+        Range("maximumConnectSize", limits.MaximumConnectSize, 256, LargestPacket);
         Range("connectTimeoutSeconds", limits.ConnectTimeoutSeconds, 1, 300);
         // A 3.1.1 server must allow 23 bytes [MQTT-3.1.3-5]; longer strings do not fit the wire.
         Range("maximumClientIdLength", limits.MaximumClientIdLength, 23, 65_535);

@@ -87,6 +87,12 @@ internal sealed partial class SslSetup(
     /// <summary>Sets up from the staged files; refused over an existing set-up.</summary>
     public async Task<Act<SslStatus>> SetupStagedAsync(long? expectedRevision, Actor actor)
     {
+        // Said before anything about the files: with SSL set up, the way on is to replace it.
+        if ((await grains.Configuration.GetAsync()).Ssl is not null)
+        {
+            return new Refusal(409, "already-set-up", "SSL is set up already. Replace it with PUT /api/v1/ssl, or delete it first.");
+        }
+
         var staged = await grains.Configuration.GetStagedAsync();
         using var files = new UploadedFiles();
         try

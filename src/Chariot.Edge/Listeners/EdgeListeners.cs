@@ -62,6 +62,9 @@ internal sealed class EdgeListeners(
         }
     }
 
+    /// <summary>The plain endpoint as configured, for messages.</summary>
+    public string PlainEndpoint => $"{_options.BindAddress}:{_options.Port}";
+
     /// <summary>Accepts plain clients, if the settings want it.</summary>
     public void OpenPlain()
     {

@@ -28,7 +28,8 @@ internal sealed class ConnectHandler(
     EdgeLog log,
     TimeProvider time)
 {
-    public int MaximumConnectSize => services.Limits.MaximumConnectSize;
+    /// <summary>Bytes; the limit of all packets holds for CONNECT too.</summary>
+    public int MaximumConnectSize => Math.Min(services.Limits.MaximumConnectSize, services.Limits.MaximumPacketSize);
 
     /// <summary>Decodes; a packet that is refused is answered here.</summary>
     public static ReasonCode Decode(MqttConnection connection, int headerLength, ReadOnlySpan<byte> body, out object? control)

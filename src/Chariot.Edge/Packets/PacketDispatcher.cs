@@ -118,9 +118,14 @@ internal sealed class PacketDispatcher(
 
     private static ReasonCode Ping(MqttConnection connection, ReadOnlySpan<byte> body, FlushBatch batch)
     {
-        Span<byte> answer = stackalloc byte[PacketWriter.ShortPacketSize];
-        connection.SendControl(answer[..PacketWriter.WritePingResp(answer)], batch);
-        return PacketDecoder.DecodePing(body);
+        var result = PacketDecoder.DecodePing(body);
+        if (result == ReasonCode.Success)
+        {
+            Span<byte> answer = stackalloc byte[PacketWriter.ShortPacketSize];
+            connection.SendControl(answer[..PacketWriter.WritePingResp(answer)], batch);
+        }
+
+        return result;
     }
 
     private BatchEnd Fail(MqttConnection connection, ReasonCode reason)

@@ -125,7 +125,7 @@ internal static class BrokerHost
     /// <summary>A sentence for what an operator can mend in the configuration; null for everything else.</summary>
     private static string? ConfigurationMessage(Exception error) => error switch
     {
-        OptionsValidationException or MasterKeyException or StoreUnavailableException => error.Message,
+        OptionsValidationException or MasterKeyException or StoreUnavailableException or EdgePortException => error.Message,
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AccessDenied or SocketError.AddressNotAvailable } socket =>
             $"A port cannot be opened: {socket.Message}. Another process may use it; see Chariot:Mqtt:Port and Chariot:Admin:HttpPort.",
         _ => error.InnerException is { } inner ? ConfigurationMessage(inner) : null,

@@ -183,7 +183,7 @@ public sealed class SslTests : IAsyncLifetime, IDisposable
         Assert.Equal(HttpStatusCode.BadRequest, mismatch.Status);
         var codes = mismatch.Body!["findings"]!.AsArray().Select(finding => (string?)finding!["code"]).ToArray();
         Assert.Contains("bundle.key-mismatch", codes);
-        Assert.Contains("chain.incomplete", codes);
+        Assert.Contains("chain.bad-signature", codes);
 
         Assert.Equal("NotSetup", (string?)(await Broker.Admin.GetAsync("ssl")).EnsureSuccess().Body!["state"]);
         await IsClosedAsync();
