@@ -1,0 +1,17 @@
+namespace Chariot.Cluster.Configuration;
+
+/// <summary>What <see cref="ConfigurationFeed"/> needs to know of this process.</summary>
+internal sealed class ConfigurationFeedOptions
+{
+    /// <summary><c>Chariot:NodeName</c>, as named in answers to administrators.</summary>
+    public required string NodeName { get; init; }
+
+    /// <summary>How often the committed configuration is read, so that a missed push heals. Default 5 s.</summary>
+    public TimeSpan PullPeriod { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Pause between attempts to read the configuration at start. Default 1 s.</summary>
+    public TimeSpan StartRetryPeriod { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a prepared certificate is held without activation. Default 30 s.</summary>
+    public TimeSpan PrepareLifetime { get; init; } = TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,36 @@
+using Chariot.Abstractions.Configuration;
+using Chariot.Cluster.Secrets;
+using Chariot.Cluster.Tls;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace Chariot.Cluster.Configuration;
+
+/// <summary>Registration for every kind of process, admin-only ones included.</summary>
+public static class ConfigurationServiceCollectionExtensions
+{
+    /// <summary>
+    /// Adds <see cref="IConfigurationFeed"/>, <see cref="IConfigurationStart"/> and <see cref="ISecretSealer"/>. Needs an
+    /// <see cref="IGrainFactory"/>: that of the silo or of an Orleans client. <paramref name="masterKey"/> stays the caller's.
+    /// </summary>
+    public static IServiceCollection AddChariotConfiguration(this IServiceCollection services, string nodeName, MasterKey masterKey)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(masterKey);
+        services.TryAddSingleton<ISecretSealer, SecretSealer>();
+        services.TryAddSingleton<TlsMaterialFactory>();
+        services.TryAddSingleton<IConfigurationSource, GrainConfigurationSource>();
+        services.TryAddSingleton(new ConfigurationFeedOptions { NodeName = nodeName });
+        services.TryAddSingleton(provider => new ConfigurationFeed(
+            provider.GetRequiredService<IConfigurationSource>(),
+            provider.GetRequiredService<TlsMaterialFactory>(),
+            () => [.. provider.GetServices<IConfigurationConsumer>()],
+            provider.GetRequiredService<ConfigurationFeedOptions>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<ConfigurationFeed>>()));
+        services.TryAddSingleton<IConfigurationFeed>(provider => provider.GetRequiredService<ConfigurationFeed>());
+        services.TryAddSingleton<IConfigurationStart>(provider => provider.GetRequiredService<ConfigurationFeed>());
+        return services;
+    }
+}

@@ -1,0 +1,100 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Chariot.Abstractions.Configuration;
+using Chariot.Cluster.Secrets;
+
+namespace Chariot.Cluster.Tls;
+
+/// <summary>A certificate ready to serve, or one sentence that says why it cannot be.</summary>
+internal readonly record struct TlsMaterialResult(TlsMaterial? Material, string? Error);
+
+/// <summary>Opens a sealed set-up into a context that listeners can serve. The key stays in memory: no key store, no file.</summary>
+internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterKey)
+{
+    public TlsMaterialResult Create(SslConfiguration ssl)
+    {
+        RSA key;
+        try
+        {
+            using var clear = sealer.Open(ssl.PrivateKey, ssl.SetupId);
+            key = Import(clear.Bytes);
+        }
+        catch (CryptographicException)
+        {
+            // The library's text is left out on purpose: it may quote its input, and it says less than this.
+            return new(null, $"The private key of the certificate cannot be opened with the master key file {masterKey.File}: the file is not the one the key was sealed with, or the stored key was altered.");
+        }
+
+        using (key)
+        {
+            try
+            {
+                return new(Create(ssl, key), null);
+            }
+            catch (Exception e) when (e is CryptographicException or ArgumentException)
+            {
+                return new(null, "The stored certificate cannot be served: it cannot be read, or it does not belong to its private key.");
+            }
+        }
+    }
+
+    private static RSA Import(ReadOnlySpan<byte> pkcs8)
+    {
+        var rsa = RSA.Create();
+        try
+        {
+            rsa.ImportPkcs8PrivateKey(pkcs8, out _);
+            return rsa;
+        }
+        catch
+        {
+            rsa.Dispose();
+            throw;
+        }
+    }
+
+    private static TlsMaterial Create(SslConfiguration ssl, RSA key)
+    {
+        using var leaf = X509CertificateLoader.LoadCertificate(ssl.Certificate);
+        // Shares the key's native handle; on Linux and macOS that is stable as it is, without a PKCS#12 round trip.
+        var certificate = leaf.CopyWithPrivateKey(key);
+        X509Certificate2[] intermediates = [.. ssl.Intermediates.Select(der => X509CertificateLoader.LoadCertificate(der)).Where(c => !IsSelfIssued(c))];
+        var context = SslStreamCertificateContext.Create(certificate, [.. intermediates], offline: true, PinChain(certificate, intermediates));
+        return new TlsMaterial(ssl.SetupId, certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant(), context, certificate);
+    }
+
+    /// <summary>
+    /// .NET serves the chain that it builds, not the one that it is given, and it builds from the machine's store too: a
+    /// cross-signed root there is served as one more certificate, a certificate with the name and key of an intermediate
+    /// replaces it. What is in a custom trust list is found first, so the intermediates go there, and above the last one a
+    /// stand-in for its issuer, where building ends; it is left out of what is served, as every root is. Nobody holds the key of
+    /// a stand-in, so this trusts no client certificate.
+    /// </summary>
+    private static SslCertificateTrust PinChain(X509Certificate2 leaf, X509Certificate2[] intermediates)
+    {
+        var pinned = new X509Certificate2Collection(intermediates);
+        var known = intermediates.Select(c => Convert.ToHexString(c.SubjectName.RawData)).ToHashSet();
+        var open = intermediates.Append(leaf).Where(c => !known.Contains(Convert.ToHexString(c.IssuerName.RawData)));
+        foreach (var top in open.DistinctBy(c => Convert.ToHexString(c.IssuerName.RawData)))
+        {
+            // OpenSSL passes over an issuer whose key is of another kind than the signature below it.
+            using var rsa = RSA.Create(2048);
+            using var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            pinned.Add(SelfSign(new CertificateRequest(top.IssuerName, rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1), top));
+            pinned.Add(SelfSign(new CertificateRequest(top.IssuerName, ecdsa, HashAlgorithmName.SHA256), top));
+        }
+
+        return SslCertificateTrust.CreateForX509Collection(pinned, sendTrustInHandshake: false);
+    }
+
+    private static X509Certificate2 SelfSign(CertificateRequest request, X509Certificate2 below)
+    {
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        using var withKey = request.CreateSelfSigned(below.NotBefore, below.NotAfter);
+        return X509CertificateLoader.LoadCertificate(withKey.RawDataMemory.Span);
+    }
+
+    private static bool IsSelfIssued(X509Certificate2 certificate) =>
+        certificate.SubjectName.RawData.AsSpan().SequenceEqual(certificate.IssuerName.RawData);
+}
