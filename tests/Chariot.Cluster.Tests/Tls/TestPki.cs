@@ -18,6 +18,10 @@ internal sealed class TestPki
         First = Sign("CN=Test Issuing 1", firstKey, "CN=Test Root", rootKey, isCa: true);
         Second = Sign("CN=Test Issuing 2", secondKey, "CN=Test Issuing 1", firstKey, isCa: true);
         Leaf = Sign("CN=localhost", LeafKey, "CN=Test Issuing 2", secondKey, isCa: false);
+        using var elderKey = RSA.Create(2048);
+        Elder = Sign("CN=Test Elder", elderKey, "CN=Test Elder", elderKey, isCa: true);
+        CrossSignedRoot = Sign("CN=Test Root", rootKey, "CN=Test Elder", elderKey, isCa: true);
+        FirstAgain = Sign("CN=Test Issuing 1", firstKey, "CN=Test Root", rootKey, isCa: true);
         SelfSigned = Sign("CN=alone", LeafKey, "CN=alone", LeafKey, isCa: false);
     }
 
@@ -34,6 +38,14 @@ internal sealed class TestPki
     public byte[] Leaf { get; }
 
     public byte[] SelfSigned { get; }
+
+    /// <summary>A root that signed <see cref="CrossSignedRoot"/>, which has the name and key of <see cref="Root"/>.</summary>
+    public byte[] Elder { get; }
+
+    public byte[] CrossSignedRoot { get; }
+
+    /// <summary>Another certificate with the name and key of <see cref="First"/>.</summary>
+    public byte[] FirstAgain { get; }
 
     public SslConfiguration Configure(ISecretSealer sealer, string setupId, byte[]? leaf = null, params byte[][] chain)
     {

@@ -39,22 +39,31 @@ public sealed class TlsMaterialTests : IDisposable
     public async Task Handshake_ShowsLeafAndIntermediatesInOrder_WithoutTheRoot(string chain)
     {
         byte[][] given = [.. chain.Split(',').Select(name => name switch { "1" => Pki.First, "2" => Pki.Second, _ => Pki.Root })];
-        var shown = await ConnectAsync(Create(Pki.Configure(_sealer, "s", null, given)), s_default);
+        var shown = await TestHandshake.ConnectAsync(Create(Pki.Configure(_sealer, "s", null, given)), s_default);
         Assert.Equal([Pki.Leaf, Pki.Second, Pki.First], shown.Certificates);
     }
 
     [Fact]
     public async Task Handshake_WithAChainCutShort_ShowsWhatWasGiven()
     {
-        var shown = await ConnectAsync(Create(Pki.Configure(_sealer, "s", null, Pki.Second)), s_default);
+        var shown = await TestHandshake.ConnectAsync(Create(Pki.Configure(_sealer, "s", null, Pki.Second)), s_default);
         Assert.Equal([Pki.Leaf, Pki.Second], shown.Certificates);
     }
 
     [Fact]
     public async Task Handshake_WithASelfSignedCertificate_ShowsOnlyIt()
     {
-        var shown = await ConnectAsync(Create(Pki.Configure(_sealer, "s", Pki.SelfSigned)), s_default);
+        var shown = await TestHandshake.ConnectAsync(Create(Pki.Configure(_sealer, "s", Pki.SelfSigned)), s_default);
         Assert.Equal([Pki.SelfSigned], shown.Certificates);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Handshake_OnAMachineWhoseStoreKnowsAnotherPath_ShowsWhatWasGiven(bool replaced)
+    {
+        byte[][] store = replaced ? [Pki.FirstAgain, Pki.Root] : [Pki.CrossSignedRoot, Pki.Elder];
+        Assert.Equal([Pki.Leaf, Pki.Second, Pki.First], await ServedChainProbe.StartAsync(_directory.Path, Pki, store));
     }
 
     [Theory]
@@ -63,7 +72,7 @@ public sealed class TlsMaterialTests : IDisposable
     [InlineData("1.3", SslProtocols.Tls13)]
     public async Task Handshake_WithAnAllowedVersion_UsesIt(string minimum, SslProtocols version)
     {
-        var shown = await ConnectAsync(Create(), new TlsSettings { MinVersion = minimum }, version);
+        var shown = await TestHandshake.ConnectAsync(Create(), new TlsSettings { MinVersion = minimum }, version);
         Assert.Equal(version, shown.Protocol);
     }
 
@@ -76,7 +85,7 @@ public sealed class TlsMaterialTests : IDisposable
     public async Task Handshake_WithAnOlderVersion_IsRefused(string minimum, SslProtocols version)
     {
         var material = Create();
-        await Assert.ThrowsAnyAsync<Exception>(() => ConnectAsync(material, new TlsSettings { MinVersion = minimum }, version));
+        await Assert.ThrowsAnyAsync<Exception>(() => TestHandshake.ConnectAsync(material, new TlsSettings { MinVersion = minimum }, version));
     }
 
     [Theory]
@@ -85,7 +94,7 @@ public sealed class TlsMaterialTests : IDisposable
     public async Task Handshake_WithCbcOrRsaKeyExchange_IsRefused(TlsCipherSuite suite)
     {
         var material = Create();
-        await Assert.ThrowsAsync<AuthenticationException>(() => ConnectAsync(material, s_default, SslProtocols.Tls12, suite));
+        await Assert.ThrowsAsync<AuthenticationException>(() => TestHandshake.ConnectAsync(material, s_default, SslProtocols.Tls12, suite));
     }
 
     [Theory]
@@ -93,7 +102,7 @@ public sealed class TlsMaterialTests : IDisposable
     [InlineData(TlsCipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)]
     public async Task Handshake_WithAnAllowedSuite_UsesIt(TlsCipherSuite suite)
     {
-        var shown = await ConnectAsync(Create(), s_default, SslProtocols.Tls12, suite);
+        var shown = await TestHandshake.ConnectAsync(Create(), s_default, SslProtocols.Tls12, suite);
         Assert.Equal(suite, shown.Suite);
     }
 
@@ -103,7 +112,7 @@ public sealed class TlsMaterialTests : IDisposable
     [InlineData(null)]
     public async Task Handshake_ForMqtt_IgnoresWhatTheClientOffersByAlpn(string? offer)
     {
-        var shown = await ConnectAsync(Create(), s_default, protocol: offer);
+        var shown = await TestHandshake.ConnectAsync(Create(), s_default, protocol: offer);
         Assert.Equal("", shown.Alpn);
     }
 
@@ -171,59 +180,4 @@ public sealed class TlsMaterialTests : IDisposable
         Assert.Null(result.Error);
         return result.Material!;
     }
-
-    private static async Task<Shown> ConnectAsync(
-        TlsMaterial material,
-        TlsSettings settings,
-        SslProtocols version = SslProtocols.None,
-        TlsCipherSuite? suite = null,
-        string? protocol = null)
-    {
-        var (clientEnd, serverEnd) = DuplexPipeStream.CreatePair();
-        await using var client = new SslStream(clientEnd);
-        await using var server = new SslStream(serverEnd);
-        byte[][] certificates = [];
-        var options = new SslClientAuthenticationOptions
-        {
-            TargetHost = "localhost",
-            EnabledSslProtocols = version,
-            // What the server sent is in the chain's extra store, leaf first; the chain itself may hold more.
-            RemoteCertificateValidationCallback = (_, certificate, chain, _) =>
-            {
-                certificates = [.. chain!.ChainPolicy.ExtraStore.Select(c => c.RawData)];
-                if (certificates.Length == 0 || !certificates[0].SequenceEqual(certificate!.GetRawCertData()))
-                {
-                    certificates = [certificate!.GetRawCertData(), .. certificates];
-                }
-
-                return true;
-            },
-        };
-        if (suite is { } only && OperatingSystem.IsLinux())
-        {
-            options.CipherSuitesPolicy = new CipherSuitesPolicy([only]);
-        }
-
-        if (protocol is not null)
-        {
-            options.ApplicationProtocols = [new SslApplicationProtocol(protocol)];
-        }
-
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        var accepting = server.AuthenticateAsServerAsync(ServerTlsOptions.ForMqtt(material, settings), deadline.Token);
-        var connecting = client.AuthenticateAsClientAsync(options, deadline.Token);
-        var first = await Task.WhenAny(accepting, connecting);
-        if (!first.IsCompletedSuccessfully)
-        {
-            await clientEnd.DisposeAsync();
-            await serverEnd.DisposeAsync();
-            await Task.WhenAny(Task.WhenAll(accepting, connecting));
-            await first;
-        }
-
-        await Task.WhenAll(accepting, connecting);
-        return new Shown(certificates, server.SslProtocol, server.NegotiatedCipherSuite, server.NegotiatedApplicationProtocol.ToString());
-    }
-
-    private sealed record Shown(byte[][] Certificates, SslProtocols Protocol, TlsCipherSuite Suite, string Alpn);
 }
