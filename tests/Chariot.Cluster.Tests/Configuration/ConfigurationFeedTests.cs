@@ -4,12 +4,17 @@ using Chariot.Cluster.Tests.Tls;
 
 namespace Chariot.Cluster.Tests.Configuration;
 
-public sealed class ConfigurationFeedTests : IAsyncDisposable
+public sealed class ConfigurationFeedTests : IAsyncLifetime, IAsyncDisposable
 {
     private static readonly TimeSpan s_pull = TimeSpan.FromSeconds(5);
     private readonly FeedKit _kit = new();
 
-    public ValueTask DisposeAsync() => _kit.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    // xunit 2 calls this one only.
+    public async Task DisposeAsync() => await _kit.DisposeAsync();
+
+    ValueTask IAsyncDisposable.DisposeAsync() => _kit.DisposeAsync();
 
     [Fact]
     public async Task Start_AppliesWhatIsCommitted_RevisionZeroIncluded()

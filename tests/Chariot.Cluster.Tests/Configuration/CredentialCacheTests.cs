@@ -3,11 +3,16 @@ using Chariot.Cluster.Configuration;
 
 namespace Chariot.Cluster.Tests.Configuration;
 
-public sealed class CredentialCacheTests : IAsyncDisposable
+public sealed class CredentialCacheTests : IAsyncLifetime, IAsyncDisposable
 {
     private readonly FeedKit _kit = new();
 
-    public ValueTask DisposeAsync() => _kit.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    // xunit 2 calls this one only.
+    public async Task DisposeAsync() => await _kit.DisposeAsync();
+
+    ValueTask IAsyncDisposable.DisposeAsync() => _kit.DisposeAsync();
 
     [Fact]
     public async Task Find_ReadsANameOnce_UnknownNamesIncluded()

@@ -1,11 +1,16 @@
 namespace Chariot.Cluster.Tests.Configuration;
 
-public sealed class PrepareSslTests : IAsyncDisposable
+public sealed class PrepareSslTests : IAsyncLifetime, IAsyncDisposable
 {
     private static readonly TimeSpan s_lifetime = TimeSpan.FromSeconds(30);
     private readonly FeedKit _kit = new();
 
-    public ValueTask DisposeAsync() => _kit.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    // xunit 2 calls this one only.
+    public async Task DisposeAsync() => await _kit.DisposeAsync();
+
+    ValueTask IAsyncDisposable.DisposeAsync() => _kit.DisposeAsync();
 
     [Fact]
     public async Task Apply_OfAPreparedSetup_ServesTheVeryMaterialThatWasPrepared()
