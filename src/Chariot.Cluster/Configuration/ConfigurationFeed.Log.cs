@@ -7,7 +7,7 @@ internal sealed partial class ConfigurationFeed
     [LoggerMessage(3500, LogLevel.Information, "This node acts on configuration revision {Revision}; certificate {Fingerprint}.")]
     private partial void LogApplied(long revision, string fingerprint);
 
-    [LoggerMessage(3501, LogLevel.Error, "Configuration revision {Revision} could not be applied in full: {Reason} It is tried again; fix the cause.")]
+    [LoggerMessage(3501, LogLevel.Error, "Configuration revision {Revision} could not be applied in full: {Reason} Fix the cause; after a change of the master key file restart this node.")]
     private partial void LogNotApplied(long revision, string reason);
 
     [LoggerMessage(3502, LogLevel.Error, "{Consumer} failed on configuration revision {Revision}; it is tried again.")]

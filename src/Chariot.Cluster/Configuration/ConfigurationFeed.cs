@@ -26,6 +26,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     // Below: only under _gate.
     private bool _started;
     private NodeResult? _last;
+    private bool _consumerFailed;
     private ConfigurationUpdate? _early;
     private PreparedTls? _prepared;
     private Task _pulling = Task.CompletedTask;
@@ -128,14 +129,13 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             }
 
             var current = _snapshot.Configuration.Revision;
-            var healthy = _last!.Applied;
-            if (update.Configuration.Revision < current || (update.Configuration.Revision == current && healthy))
+            if (update.Configuration.Revision < current || (update.Configuration.Revision == current && !_consumerFailed))
             {
-                return _last;
+                return _last!;
             }
 
-            // Whoever failed on the last revision may have missed its list too.
-            var changed = !healthy || sinceRevision > current || update.ChangedCredentials.IsDefault ? null : (IReadOnlyCollection<string>)update.ChangedCredentials;
+            // A consumer that failed may have missed the list of that revision too.
+            var changed = _consumerFailed || sinceRevision > current || update.ChangedCredentials.IsDefault ? null : (IReadOnlyCollection<string>)update.ChangedCredentials;
             return await ApplyNextAsync(update, changed);
         }
         finally
@@ -158,6 +158,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
 
         // 4. Consumers act on it.
         var change = new ConfigurationChange(configuration, changed, tls);
+        _consumerFailed = false;
         foreach (var consumer in _consumers.Value)
         {
             try
@@ -166,6 +167,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             }
             catch (Exception e)
             {
+                _consumerFailed = true;
                 error ??= $"{consumer.GetType().Name} could not act on revision {configuration.Revision}: {e.Message}";
                 if (_last?.Error != error)
                 {

@@ -59,21 +59,7 @@ internal sealed class CredentialCache(Func<string, Task<CredentialRecord?>> read
         while (true)
         {
             var entry = _entries.GetOrAdd(username, static (name, cache) => new Entry(cache, name), this);
-            CredentialRecord? record;
-            try
-            {
-                record = await entry.Record.WaitAsync(cancellationToken);
-            }
-            catch (Exception) when (!cancellationToken.IsCancellationRequested && !IsCurrent(username, entry))
-            {
-                if (_entries.ContainsKey(username))
-                {
-                    continue;
-                }
-
-                throw;
-            }
-
+            var record = await entry.Record.WaitAsync(cancellationToken);
             if (IsCurrent(username, entry))
             {
                 return record;

@@ -12,6 +12,11 @@ internal readonly record struct TlsMaterialResult(TlsMaterial? Material, string?
 /// <summary>Opens a sealed set-up into a context that listeners can serve. The key stays in memory: no key store, no file.</summary>
 internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterKey)
 {
+    // Of the stand-ins in PinChain. Made once per process, since an RSA key costs 0.1 s and more, and never stored or served.
+    private static readonly Lazy<RSA> s_standInRsa = new(() => RSA.Create(2048));
+    private static readonly Lazy<ECDsa> s_standInEcdsa = new(() => ECDsa.Create(ECCurve.NamedCurves.nistP256));
+    private static readonly Lock s_standInLock = new();
+
     public TlsMaterialResult Create(SslConfiguration ssl)
     {
         RSA key;
@@ -68,8 +73,8 @@ internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterK
     /// .NET serves the chain that it builds, not the one that it is given, and it builds from the machine's store too: a
     /// cross-signed root there is served as one more certificate, a certificate with the name and key of an intermediate
     /// replaces it. What is in a custom trust list is found first, so the intermediates go there, and above the last one a
-    /// stand-in for its issuer, where building ends; it is left out of what is served, as every root is. Nobody holds the key of
-    /// a stand-in, so this trusts no client certificate.
+    /// stand-in for its issuer, where building ends; it is left out of what is served, as every root is. The
+    /// list also bounds which client certificates are trusted by default: none, since a stand-in's key never signs another.
     /// </summary>
     private static SslCertificateTrust PinChain(X509Certificate2 leaf, X509Certificate2[] intermediates)
     {
@@ -79,10 +84,11 @@ internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterK
         foreach (var top in open.DistinctBy(c => Convert.ToHexString(c.IssuerName.RawData)))
         {
             // OpenSSL passes over an issuer whose key is of another kind than the signature below it.
-            using var rsa = RSA.Create(2048);
-            using var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            pinned.Add(SelfSign(new CertificateRequest(top.IssuerName, rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1), top));
-            pinned.Add(SelfSign(new CertificateRequest(top.IssuerName, ecdsa, HashAlgorithmName.SHA256), top));
+            lock (s_standInLock)
+            {
+                pinned.Add(SelfSign(new CertificateRequest(top.IssuerName, s_standInRsa.Value, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1), top));
+                pinned.Add(SelfSign(new CertificateRequest(top.IssuerName, s_standInEcdsa.Value, HashAlgorithmName.SHA256), top));
+            }
         }
 
         return SslCertificateTrust.CreateForX509Collection(pinned, sendTrustInHandshake: false);

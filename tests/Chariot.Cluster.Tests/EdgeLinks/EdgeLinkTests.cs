@@ -1,0 +1,106 @@
+using System.Collections.Concurrent;
+using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
+using Chariot.Cluster.Configuration;
+using Chariot.Cluster.EdgeLinks;
+using Chariot.Cluster.Secrets;
+using Chariot.Cluster.Tests.Configuration;
+using Chariot.Cluster.Tests.Secrets;
+using Chariot.Cluster.Tests.Tls;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Runtime;
+using Orleans.TestingHost;
+
+namespace Chariot.Cluster.Tests.EdgeLinks;
+
+/// <summary>Two silos with a fake edge each.</summary>
+public sealed class EdgeLinkTests : IAsyncLifetime, IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+    private readonly ConcurrentDictionary<string, FakeEdgeNode> _edges = new();
+    private readonly FakeConfigurationSource _source = new();
+    private MasterKey _masterKey = null!;
+    private InProcessTestCluster _cluster = null!;
+
+    public async Task InitializeAsync()
+    {
+        _masterKey = MasterKey.Open(_directory.File("master.key"), createWhenMissing: true);
+        var builder = new InProcessTestClusterBuilder(2);
+        builder.ConfigureSilo((options, silo) =>
+        {
+            var edge = _edges[options.SiloName] = new FakeEdgeNode(options.SiloName);
+            silo.Services.AddSingleton<IConfigurationSource>(_source);
+            silo.Services.AddSingleton<IEdgeNode>(edge);
+            silo.AddChariotCluster(options.SiloName, _masterKey);
+        });
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async Task DisposeAsync() => await _cluster.DisposeAsync();
+
+    public void Dispose()
+    {
+        _masterKey.Dispose();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task Links_ReachTheEdgeOfEverySilo_FromEverySilo()
+    {
+        await _cluster.WaitForLivenessToStabilizeAsync();
+        foreach (var from in _cluster.Silos)
+        {
+            var links = from.ServiceProvider.GetRequiredService<IEdgeLinks>();
+            Assert.Equal(from.SiloAddress, links.Local);
+            Assert.Equal(_cluster.Silos.Select(silo => silo.SiloAddress).Order(), links.Active);
+            foreach (var to in _cluster.Silos)
+            {
+                await AssertReachesAsync(links.Get(to.SiloAddress), to.Name);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Apply_OverTheLink_ReachesTheFeedThere()
+    {
+        foreach (var silo in _cluster.Silos)
+        {
+            await silo.ServiceProvider.GetRequiredService<IConfigurationStart>().StartAsync(CancellationToken.None);
+        }
+
+        var from = _cluster.Silos[0].ServiceProvider;
+        var to = _cluster.Silos[1];
+        var link = from.GetRequiredService<IEdgeLinks>().Get(to.SiloAddress);
+        var feed = to.ServiceProvider.GetRequiredService<IConfigurationFeed>();
+        var ssl = TestPki.Shared.Configure(from.GetRequiredService<ISecretSealer>(), "one");
+
+        var prepared = await link.PrepareSslAsync(ssl);
+        Assert.Equal((true, null), (prepared.Applied, prepared.Error));
+
+        // Default (not empty) must survive the wire: it means that any credential may have changed.
+        var update = new ConfigurationUpdate(new BrokerConfiguration { Revision = 9, Ssl = ssl }, default);
+        var applied = await link.ApplyAsync(update);
+        Assert.Equal(new NodeResult(to.Name, 9, true, null) { ServedFingerprint = ssl.Details.Sha256Fingerprint }, applied);
+        Assert.Equal(9, feed.Current.Revision);
+        Assert.Equal("one", feed.Tls!.SetupId);
+        Assert.Equal(0, from.GetRequiredService<IConfigurationFeed>().Current.Revision);
+        await link.AbandonSslAsync("one");
+        Assert.NotNull(feed.Tls);
+    }
+
+    private async Task AssertReachesAsync(IEdgeLink link, string name)
+    {
+        Assert.Equal(name, (await link.DescribeAsync()).Node);
+        Assert.Equal(name, Assert.Single(await link.GetClientsAsync("a", 10)).Node);
+        Assert.Equal("known", (await link.GetClientAsync("known"))!.ClientId);
+        Assert.Null(await link.GetClientAsync("unknown"));
+        Assert.True(await link.DisconnectAsync("known", removeSession: true));
+        Assert.Equal([1, 2], Assert.Single(await link.GetRetainedAsync("a/#", null, 10)).Payload);
+        Assert.False(await link.DeleteRetainedAsync("unknown"));
+
+        _edges[name].GivenUp.Clear();
+        await link.GiveUpAsync("pump", 7);
+        Assert.Equal([("pump", 7L)], _edges[name].GivenUp);
+    }
+}
