@@ -53,6 +53,9 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private ReservedPort? _preparedHttps;
     private ConfigurationChange? _current;
     private volatile SslServerAuthenticationOptions? _tls;
+
+    // What the options were made of: made anew, they would start with an empty session cache.
+    private (string SetupId, string MinVersion) _tlsSource;
     private volatile bool _stopped;
 
     public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
@@ -204,7 +207,12 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         // Handshakes from here on see the new certificate; connections made with the old one stay.
-        _tls = OptionsFor(material);
+        var minVersion = _current?.Configuration.Tls.MinVersion ?? "1.2";
+        if (_tls is null || _tlsSource != (material.SetupId, minVersion))
+        {
+            (_tls, _tlsSource) = (OptionsFor(material, minVersion), (material.SetupId, minVersion));
+        }
+
         if (_https is not null)
         {
             return null;
@@ -239,6 +247,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         _https = null;
+        _tlsSource = default;
         var deadline = new CancellationTokenSource();
         var (unbound, closed) = listener.Close(deadline.Token);
         _closing.RemoveAll(t => t.IsCompleted);
@@ -323,10 +332,10 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
     }
 
-    private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material) => new()
+    private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material, string minVersion) => new()
     {
         ServerCertificateContext = material.Context,
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        EnabledSslProtocols = minVersion == "1.3" ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13,
         ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
         AllowRenegotiation = false,
     };
