@@ -103,7 +103,7 @@ public sealed class LoginTests(Cluster cluster)
     [Fact]
     public async Task OneTimePassword_OpensNothingButItsChange()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         var output = new StringWriter();
         await host.App.Services.GetRequiredService<FirstAdministrator>().EnsureAsync(null, output);
         var password = output.ToString().Trim().Split(' ')[^1];
@@ -134,7 +134,7 @@ public sealed class LoginTests(Cluster cluster)
     [Fact]
     public async Task FirstAdministrator_IsMadeOnce()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         var first = host.App.Services.GetRequiredService<FirstAdministrator>();
         var output = new StringWriter();
         await first.EnsureAsync(Password, output);
@@ -147,7 +147,7 @@ public sealed class LoginTests(Cluster cluster)
     [Fact]
     public async Task FirstAdministrator_WithAShortPassword_IsRefused()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         var first = host.App.Services.GetRequiredService<FirstAdministrator>();
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => first.EnsureAsync("short", TextWriter.Null));
         Assert.Contains("CHARIOT_ADMIN_PASSWORD", e.Message);
@@ -189,7 +189,7 @@ public sealed class LoginTests(Cluster cluster)
 
     private async Task<Host> StartAsync()
     {
-        var host = await Host.StartAsync(cluster);
+        var host = await Host.StartOwnAsync(cluster);
         await host.App.Services.GetRequiredService<FirstAdministrator>().EnsureAsync(Password, TextWriter.Null);
         return host;
     }

@@ -82,7 +82,7 @@ public sealed class ProblemTests(Cluster cluster)
     [Fact]
     public async Task AnUnexpectedFailure_TellsNothingOfItsCause()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         host.App.MapGet("/fails", string () => throw new InvalidOperationException("Host=db;Password=hunter2"));
         using var response = await host.Administrator.GetAsync("fails");
         var problem = await response.ProblemAsync(HttpStatusCode.InternalServerError, "internal-error");
@@ -113,7 +113,7 @@ public sealed class ProblemTests(Cluster cluster)
     public async Task Readyz_NamesWhatIsMissing()
     {
         var part = new Part();
-        await using var host = await Host.StartAsync(cluster, s => s.AddSingleton<IReadiness>(part));
+        await using var host = await Host.StartOwnAsync(cluster, s => s.AddSingleton<IReadiness>(part));
         using (var ready = await host.Nobody.GetAsync("readyz"))
         {
             Assert.Equal(HttpStatusCode.OK, ready.StatusCode);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Chariot.Abstractions.Stores;
 using Microsoft.Extensions.Logging;
 using Orleans.Hosting;
@@ -9,6 +10,9 @@ namespace Chariot.Admin.Tests.Kit;
 public sealed class Cluster : IAsyncLifetime
 {
     private InProcessTestCluster? _cluster;
+
+    /// <summary>Hosts that wait for the next test.</summary>
+    internal ConcurrentStack<Host> Idle { get; } = new();
 
     public IGrainFactory Grains => _cluster!.Client;
 
@@ -24,7 +28,15 @@ public sealed class Cluster : IAsyncLifetime
         await _cluster.DeployAsync();
     }
 
-    public async Task DisposeAsync() => await _cluster!.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        foreach (var host in Idle)
+        {
+            await host.App.DisposeAsync();
+        }
+
+        await _cluster!.DisposeAsync();
+    }
 }
 
 [CollectionDefinition(Name)]

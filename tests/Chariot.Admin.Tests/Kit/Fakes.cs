@@ -18,7 +18,7 @@ public class FakeGrainFactory : DispatchProxy
 {
     private IGrainFactory _cluster = null!;
     private FakeConfigurationGrain _configuration = null!;
-    private readonly string _accountsKey = Guid.NewGuid().ToString("N");
+    private string _accountsKey = "";
 
     internal static IGrainFactory Create(IGrainFactory cluster, FakeConfigurationGrain configuration)
     {
@@ -28,6 +28,9 @@ public class FakeGrainFactory : DispatchProxy
         self._configuration = configuration;
         return proxy;
     }
+
+    /// <summary>Accounts of its own for the next test.</summary>
+    internal void Reset() => _accountsKey = Guid.NewGuid().ToString("N");
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => targetMethod!.ReturnType switch
     {
@@ -63,6 +66,14 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
     public Func<BrokerConfiguration, Task> Push { get; set; } = _ => Task.CompletedTask;
 
     public List<SslConfiguration> SetUp { get; } = [];
+
+    public void Reset()
+    {
+        Credentials.Clear();
+        SetUp.Clear();
+        (Current, Staged, Next) = (new BrokerConfiguration { Revision = 1 }, Staged.Clear(), null);
+        (Nodes, Push) = ([new NodeResult("n1", 0, true, null)], _ => Task.CompletedTask);
+    }
 
     public ValueTask<BrokerConfiguration> GetAsync() => ValueTask.FromResult(Current);
 
@@ -181,6 +192,12 @@ internal sealed class FakeAuditLog : IAuditLog
     private readonly ConcurrentQueue<AuditEntry> _entries = new();
 
     public bool Broken { get; set; }
+
+    public void Reset()
+    {
+        _entries.Clear();
+        Broken = false;
+    }
 
     public IReadOnlyList<AuditEntry> Entries => [.. _entries];
 

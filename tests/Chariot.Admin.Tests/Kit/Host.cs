@@ -11,7 +11,6 @@ using Chariot.Admin.Accounts;
 using Chariot.Admin.Server;
 using Chariot.Admin.Ssl;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -20,13 +19,9 @@ namespace Chariot.Admin.Tests.Kit;
 /// <summary>An admin host on a free loopback port, with real HTTP and fakes behind it.</summary>
 internal sealed class Host : IAsyncDisposable
 {
-    private Host(WebApplication app, FakeConfigurationGrain configuration, string administrator, string viewer)
-    {
-        (App, Configuration) = (app, configuration);
-        Administrator = Client(administrator);
-        Viewer = Client(viewer);
-        Nobody = Client(null);
-    }
+    private readonly Cluster? _pool;
+
+    private Host(WebApplication app, FakeConfigurationGrain configuration, Cluster? pool) => (App, Configuration, _pool) = (app, configuration, pool);
 
     public WebApplication App { get; }
 
@@ -42,21 +37,42 @@ internal sealed class Host : IAsyncDisposable
 
     public CapturedLog Log => App.Services.GetRequiredService<CapturedLog>();
 
-    public HttpClient Administrator { get; }
+    public HttpClient Administrator { get; private set; } = null!;
 
-    public HttpClient Viewer { get; }
+    public HttpClient Viewer { get; private set; } = null!;
 
-    public HttpClient Nobody { get; }
+    public HttpClient Nobody { get; private set; } = null!;
 
-    public static async Task<Host> StartAsync(Cluster cluster, Action<IServiceCollection>? more = null, params string[] settings)
+    /// <summary>
+    /// A host with nothing left of the test before. It may be one that was used: building fifty routes takes longer than most
+    /// tests.
+    /// </summary>
+    public static async Task<Host> StartAsync(Cluster cluster)
+    {
+        var host = cluster.Idle.TryPop(out var idle) ? idle : await BuildAsync(cluster, cluster, null, []);
+        await host.ResetAsync();
+        return host;
+    }
+
+    /// <summary>A host of the test's own, for tests that change what cannot be taken back.</summary>
+    public static async Task<Host> StartOwnAsync(Cluster cluster, Action<IServiceCollection>? more = null, params string[] settings)
+    {
+        var host = await BuildAsync(cluster, null, more, settings);
+        await host.ResetAsync();
+        return host;
+    }
+
+    private static async Task<Host> BuildAsync(Cluster cluster, Cluster? pool, Action<IServiceCollection>? more, string[] settings)
     {
         var configuration = new FakeConfigurationGrain();
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        builder.Configuration["Chariot:Admin:HttpPort"] = "0";
+        builder.Configuration["Chariot:Admin:HttpsPort"] = "0";
+        foreach (var pair in settings.Chunk(2))
         {
-            ["Chariot:Admin:HttpPort"] = "0",
-            ["Chariot:Admin:HttpsPort"] = "0",
-        }.Concat(settings.Chunk(2).Select(s => KeyValuePair.Create(s[0], (string?)s[1]))));
+            builder.Configuration[pair[0]] = pair[1];
+        }
+
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace);
         var log = new CapturedLog();
         builder.Logging.AddProvider(log);
@@ -71,9 +87,29 @@ internal sealed class Host : IAsyncDisposable
         more?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapChariotAdmin();
-        await app.StartAsync();
-        var accounts = app.Services.GetRequiredService<AdminGrains>().Accounts;
-        return new Host(app, configuration, await TokenAsync(accounts, AccountRole.Administrator), await TokenAsync(accounts, AccountRole.Viewer));
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
+        return new Host(app, configuration, pool);
+    }
+
+    private async Task ResetAsync()
+    {
+        Configuration.Reset();
+        ((FakeGrainFactory)App.Services.GetRequiredService<IGrainFactory>()).Reset();
+        Audit.Reset();
+        Edges.Links.Clear();
+        Log.Clear();
+        Administrator = Client(await TokenAsync(Accounts, AccountRole.Administrator));
+        Viewer = Client(await TokenAsync(Accounts, AccountRole.Viewer));
+        Nobody = Client(null);
     }
 
     public HttpClient Client(string? token, Uri? address = null, HttpMessageHandler? handler = null)
@@ -99,6 +135,12 @@ internal sealed class Host : IAsyncDisposable
         Administrator.Dispose();
         Viewer.Dispose();
         Nobody.Dispose();
+        if (_pool is not null)
+        {
+            _pool.Idle.Push(this);
+            return;
+        }
+
         await App.DisposeAsync();
     }
 
@@ -116,6 +158,8 @@ internal sealed class Host : IAsyncDisposable
 internal sealed class CapturedLog : ILoggerProvider, ILogger
 {
     private readonly System.Collections.Concurrent.ConcurrentQueue<string> _lines = new();
+
+    public void Clear() => _lines.Clear();
 
     public string Text => string.Join('\n', _lines);
 

@@ -19,7 +19,7 @@ public sealed class AdminServerTests(Cluster cluster)
     [Fact]
     public async Task Https_OpensReplacesAndCloses_WhileHttpGoesOn()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         var http = host.Server.HttpEndPoint;
         Assert.Null(host.Server.HttpsEndPoint);
         await ApplyAsync(host, First);
@@ -43,7 +43,7 @@ public sealed class AdminServerTests(Cluster cluster)
     [Fact]
     public async Task ClosingHttps_LetsARequestInFlightFinish()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         var began = new TaskCompletionSource();
         var goOn = new TaskCompletionSource();
         host.App.MapGet("/slow", async () =>
@@ -68,7 +68,7 @@ public sealed class AdminServerTests(Cluster cluster)
     [Fact]
     public async Task DeleteSsl_OverTheHttpsConnectionThatItCloses_IsAnswered()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         await ApplyAsync(host, First);
         host.Configuration.Push = _ => ApplyAsync(host, null).AsTask();
         using var client = HttpsClient(host, host.Server.HttpsEndPoint!, await host.AdministratorTokenAsync());
@@ -80,7 +80,7 @@ public sealed class AdminServerTests(Cluster cluster)
     [Fact]
     public async Task Https_OpensAgainAfterItWasClosed()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         for (var i = 0; i < 3; i++)
         {
             await ApplyAsync(host, First);
@@ -95,7 +95,7 @@ public sealed class AdminServerTests(Cluster cluster)
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        await using var host = await Host.StartAsync(cluster, null, "Chariot:Admin:HttpsPort", port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await using var host = await Host.StartOwnAsync(cluster, null, "Chariot:Admin:HttpsPort", port.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.Equal($"HTTPS port {port}: address already in use", await host.Server.PrepareTlsAsync(First, CancellationToken.None));
         var e = await Assert.ThrowsAsync<IOException>(async () => await ApplyAsync(host, First));
         Assert.Equal($"HTTPS port {port}: address already in use", e.Message);
@@ -111,7 +111,7 @@ public sealed class AdminServerTests(Cluster cluster)
     public async Task Prepare_HoldsThePortWithoutListening_UntilAbandoned()
     {
         var port = FreePort();
-        await using var host = await Host.StartAsync(cluster, null, "Chariot:Admin:HttpsPort", port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await using var host = await Host.StartOwnAsync(cluster, null, "Chariot:Admin:HttpsPort", port.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.Null(await host.Server.PrepareTlsAsync(First, CancellationToken.None));
         await Assert.ThrowsAnyAsync<SocketException>(() => ServedAsync(new IPEndPoint(IPAddress.Loopback, port)));
         Assert.Null(host.Server.HttpsEndPoint);
@@ -123,7 +123,7 @@ public sealed class AdminServerTests(Cluster cluster)
     [Fact]
     public async Task Redirect_SendsHttpToHttps_AndRevertsWithoutSsl()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         await ApplyAsync(host, First, "redirect");
         using (var response = await host.Nobody.GetAsync("api/v1/nodes?x=1"))
         {
@@ -139,7 +139,7 @@ public sealed class AdminServerTests(Cluster cluster)
     [Fact]
     public async Task Off_ClosesHttp_AndDeleteSslOpensItAgain()
     {
-        await using var host = await Host.StartAsync(cluster);
+        await using var host = await Host.StartOwnAsync(cluster);
         var http = host.Server.HttpEndPoint!;
         await ApplyAsync(host, First, "off");
         Assert.Null(host.Server.HttpEndPoint);
@@ -161,7 +161,7 @@ public sealed class AdminServerTests(Cluster cluster)
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         var e = await Assert.ThrowsAsync<IOException>(
-            () => Host.StartAsync(cluster, null, "Chariot:Admin:HttpPort", port.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            () => Host.StartOwnAsync(cluster, null, "Chariot:Admin:HttpPort", port.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Contains($"{port}", e.Message);
         Assert.Contains("Chariot:Admin:HttpPort", e.Message);
     }

@@ -218,7 +218,7 @@ public sealed class SslApiTests(Cluster cluster)
     [Fact]
     public async Task KeyOverHttpFromAnotherHost_IsRefused_WhenSoConfigured()
     {
-        await using var host = await Host.StartAsync(cluster, null, "Chariot:Admin:RefuseKeyOverHttp", "true");
+        await using var host = await Host.StartOwnAsync(cluster, null, "Chariot:Admin:RefuseKeyOverHttp", "true");
         var ssl = host.App.Services.GetRequiredService<SslSetup>();
         using var file = new UploadedFile(new ClearSecret(1), 1, "k");
         var act = await ssl.StageAsync(SslFile.PrivateKey, file, exposed: true, new Admin.Audit.Actor("a", ""));
