@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Chariot.Abstractions.Configuration;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -34,12 +35,16 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
 
     private readonly AdminOptions _options;
     private readonly AnswersInFlight _answers;
+    private readonly TimeProvider _time;
     private readonly IServiceProvider _services;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger<AdminServer> _logger;
     private readonly ServerAddressesFeature _addresses = new();
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly List<Task> _closing = [];
+
+    // Fires when the host has no more time for connections that are left.
+    private readonly CancellationTokenSource _cut = new();
 
     // Opens a listener with the application that the host gave at start; null before.
     private Func<ReservedPort, TlsHandshakeCallbackOptions?, CancellationToken, Task<AdminListener>>? _open;
@@ -58,9 +63,9 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private (string SetupId, string MinVersion) _tlsSource;
     private volatile bool _stopped;
 
-    public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
+    public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, TimeProvider time, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
     {
-        (_options, _answers, _services, _loggers, _logger) = (options.Value, answers, services, loggers, logger);
+        (_options, _answers, _time, _services, _loggers, _logger) = (options.Value, answers, time, services, loggers, logger);
         Features.Set<IServerAddressesFeature>(_addresses);
     }
 
@@ -120,6 +125,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
             _gate.Release();
         }
 
+        await using var registration = cancellationToken.Register(_cut.Cancel);
         await Task.WhenAll(closing);
     }
 
@@ -129,6 +135,8 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         _https?.Dispose();
         _reservedHttp?.Dispose();
         _preparedHttps?.Dispose();
+        _gate.Dispose();
+        _cut.Dispose();
     }
 
     public async ValueTask<string?> PrepareTlsAsync(TlsMaterial candidate, CancellationToken cancellationToken)
@@ -227,11 +235,11 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         {
             return $"HTTPS port {_options.HttpsPort}: {ReservedPort.CauseOf(e)}";
         }
-        catch (IOException e) when (e.InnerException?.InnerException is SocketException or null)
+        catch (IOException e)
         {
-            // Kestrel's word for a port that was taken between binding and listening.
+            // A port can be bound twice, and listened on once: whoever was first between our two steps has it.
             LogOpenFailed(e, _options.HttpsPort);
-            return $"HTTPS port {_options.HttpsPort}: address already in use";
+            return $"HTTPS port {_options.HttpsPort}: {(e.InnerException is AddressInUseException ? "address already in use" : "cannot be listened on")}";
         }
 
         ShowAddresses();
@@ -265,12 +273,12 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     {
         using (deadline)
         {
-            await Task.WhenAny(closed, Task.Delay(CloseTime));
-            if (!closed.IsCompleted)
+            await Task.WhenAny(closed, Task.Delay(CloseTime, _time, _cut.Token));
+            if (_answers.Released is { IsCompleted: false } released && !closed.IsCompleted)
             {
-                await Task.WhenAny(closed, _answers.Released, Task.Delay(LongestHold));
-                // The last answer is on its way through TLS and the socket; Kestrel ends the connection right behind it.
-                await Task.WhenAny(closed, Task.Delay(TimeSpan.FromSeconds(1)));
+                await Task.WhenAny(closed, released, Task.Delay(LongestHold, _time, _cut.Token));
+                // The answer is on its way through TLS and the socket; Kestrel ends the connection right behind it.
+                await Task.WhenAny(closed, Task.Delay(TimeSpan.FromSeconds(1), _time, _cut.Token));
             }
 
             await deadline.CancelAsync();
@@ -307,7 +315,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
                 _closing.RemoveAll(t => t.IsCompleted);
                 _closing.Add(CloseAfterAnswersAsync(closed, open, deadline));
                 await unbound;
-                _reservedHttp = ReservedPort.Bind(open.EndPoint);
+                ReserveHttp(open.EndPoint);
             }
         }
         else if (_http is null)
@@ -318,6 +326,18 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         ShowAddresses();
+    }
+
+    private void ReserveHttp(IPEndPoint endPoint)
+    {
+        try
+        {
+            _reservedHttp = ReservedPort.Bind(endPoint);
+        }
+        catch (SocketException e)
+        {
+            LogNotReserved(e, endPoint);
+        }
     }
 
     private ReservedPort BindHttp()

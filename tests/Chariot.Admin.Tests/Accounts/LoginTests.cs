@@ -87,6 +87,14 @@ public sealed class LoginTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task LoginWithoutAnything_IsNotSignedIn()
+    {
+        await using var host = await StartAsync();
+        using var response = await host.Nobody.PostAsync("login", null);
+        await response.ProblemAsync(HttpStatusCode.Unauthorized, "not-signed-in");
+    }
+
+    [Fact]
     public async Task Logout_EndsTheToken()
     {
         await using var host = await StartAsync();

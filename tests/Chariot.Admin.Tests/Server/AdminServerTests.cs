@@ -7,6 +7,9 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Server;
 using Chariot.Admin.Tests.Kit;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Chariot.Admin.Tests.Server;
 
@@ -75,6 +78,47 @@ public sealed class AdminServerTests(Cluster cluster)
         using var response = await client.DeleteAsync("api/v1/ssl");
         await response.OkAsync(HttpStatusCode.NoContent);
         Assert.Null(host.Server.HttpsEndPoint);
+    }
+
+    [Fact]
+    public async Task DeleteSsl_ThatWaitsLongerThanConnectionsAreLeft_IsAnsweredAllTheSame()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var host = await Host.StartOwnAsync(cluster, services => services.AddSingleton<TimeProvider>(time));
+        await ApplyAsync(host, First);
+        host.Configuration.Push = async _ =>
+        {
+            await ApplyAsync(host, null);
+            // Another node takes its time to answer.
+            time.Advance(TimeSpan.FromSeconds(6));
+        };
+        using var client = HttpsClient(host, host.Server.HttpsEndPoint!, await host.AdministratorTokenAsync());
+        using var response = await client.DeleteAsync("api/v1/ssl");
+        await response.OkAsync(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
+    public async Task ClosingHttps_CutsWhatIsLeftAfterFiveSeconds()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var host = await Host.StartOwnAsync(cluster, services => services.AddSingleton<TimeProvider>(time));
+        var began = new TaskCompletionSource();
+        var ended = new TaskCompletionSource();
+        host.App.MapGet("/stuck", async (HttpContext context) =>
+        {
+            began.SetResult();
+            context.RequestAborted.Register(ended.SetResult);
+            await ended.Task;
+        });
+        await ApplyAsync(host, First);
+        using var client = HttpsClient(host, host.Server.HttpsEndPoint!);
+        var answer = client.GetAsync("stuck");
+        await began.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await ApplyAsync(host, null);
+        Assert.False(ended.Task.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(5));
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await Assert.ThrowsAsync<HttpRequestException>(() => answer);
     }
 
     [Fact]
