@@ -78,6 +78,12 @@ internal static class LoginEndpoints
 
     private static async Task<(string Username, string Password)> ReadJsonAsync(HttpRequest request)
     {
+        if (request.ContentType is null && request.ContentLength is null or 0)
+        {
+            // Nothing was presented: not signed in, rather than badly formed.
+            return ("", "");
+        }
+
         if (!request.HasJsonContentType())
         {
             throw new BadHttpRequestException("no JSON", StatusCodes.Status415UnsupportedMediaType);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Chariot.Abstractions.Stores;
+using Chariot.Admin.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Chariot.Admin.Audit;
@@ -20,11 +21,13 @@ internal sealed partial class AuditTrail(IAuditLog log, TimeProvider time, ILogg
 {
     public const string Requested = "requested";
 
+    private static readonly JsonSerializerOptions Json = AdminJson.Create();
+
     /// <param name="before">State before, without secrets; null when there is none to speak of.</param>
     /// <param name="after">State asked for, without secrets.</param>
     public async Task<Act<T>> RecordAsync<T>(Actor actor, string action, string target, object? before, object? after, Func<Task<Act<T>>> change)
     {
-        var detail = JsonSerializer.Serialize(new { before, after }, JsonSerializerOptions.Web);
+        var detail = JsonSerializer.Serialize(new { before, after }, Json);
         await AppendAsync(actor, action, target, Requested, detail, "The audit log cannot be written, so nothing was changed.");
         Act<T> act;
         try
@@ -45,7 +48,7 @@ internal sealed partial class AuditTrail(IAuditLog log, TimeProvider time, ILogg
             action,
             target,
             outcome,
-            nodes.IsEmpty ? detail : JsonSerializer.Serialize(new { before, after, nodes = nodes.Select(n => new { n.Node, n.Revision, n.Applied, n.Error }) }, JsonSerializerOptions.Web),
+            nodes.IsEmpty ? detail : JsonSerializer.Serialize(new { before, after, nodes = nodes.Select(n => new { n.Node, n.Revision, n.Applied, n.Error }) }, Json),
             "The change was made, but its outcome could not be written to the audit log.");
         return act;
     }

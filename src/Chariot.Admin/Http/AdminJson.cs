@@ -9,6 +9,13 @@ internal static class AdminJson
 {
     public const int MaximumDepth = 32;
 
+    public static JsonSerializerOptions Create()
+    {
+        var options = new JsonSerializerOptions();
+        Configure(options);
+        return options;
+    }
+
     public static void Configure(JsonOptions options) => Configure(options.SerializerOptions);
 
     public static void Configure(JsonSerializerOptions options)

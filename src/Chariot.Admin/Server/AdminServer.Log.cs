@@ -22,4 +22,7 @@ internal sealed partial class AdminServer
 
     [LoggerMessage(4065, LogLevel.Warning, "Closing {EndPoint} failed; connections that were left are cut")]
     private partial void LogCloseFailed(Exception exception, IPEndPoint endPoint);
+
+    [LoggerMessage(4066, LogLevel.Warning, "{EndPoint} could not be kept for the time when plain HTTP is switched on again; see that nothing else takes it")]
+    private partial void LogNotReserved(Exception exception, IPEndPoint endPoint);
 }

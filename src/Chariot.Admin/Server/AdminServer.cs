@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Chariot.Abstractions.Configuration;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -34,12 +35,16 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
 
     private readonly AdminOptions _options;
     private readonly AnswersInFlight _answers;
+    private readonly TimeProvider _time;
     private readonly IServiceProvider _services;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger<AdminServer> _logger;
     private readonly ServerAddressesFeature _addresses = new();
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly List<Task> _closing = [];
+
+    // Fires when the host has no more time for connections that are left.
+    private readonly CancellationTokenSource _cut = new();
 
     // Opens a listener with the application that the host gave at start; null before.
     private Func<ReservedPort, TlsHandshakeCallbackOptions?, CancellationToken, Task<AdminListener>>? _open;
@@ -53,11 +58,14 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private ReservedPort? _preparedHttps;
     private ConfigurationChange? _current;
     private volatile SslServerAuthenticationOptions? _tls;
+
+    // What the options were made of: made anew, they would start with an empty session cache.
+    private (string SetupId, string MinVersion) _tlsSource;
     private volatile bool _stopped;
 
-    public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
+    public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, TimeProvider time, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
     {
-        (_options, _answers, _services, _loggers, _logger) = (options.Value, answers, services, loggers, logger);
+        (_options, _answers, _time, _services, _loggers, _logger) = (options.Value, answers, time, services, loggers, logger);
         Features.Set<IServerAddressesFeature>(_addresses);
     }
 
@@ -117,6 +125,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
             _gate.Release();
         }
 
+        await using var registration = cancellationToken.Register(_cut.Cancel);
         await Task.WhenAll(closing);
     }
 
@@ -126,6 +135,8 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         _https?.Dispose();
         _reservedHttp?.Dispose();
         _preparedHttps?.Dispose();
+        _gate.Dispose();
+        _cut.Dispose();
     }
 
     public async ValueTask<string?> PrepareTlsAsync(TlsMaterial candidate, CancellationToken cancellationToken)
@@ -204,7 +215,12 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         // Handshakes from here on see the new certificate; connections made with the old one stay.
-        _tls = OptionsFor(material);
+        var minVersion = _current?.Configuration.Tls.MinVersion ?? "1.2";
+        if (_tls is null || _tlsSource != (material.SetupId, minVersion))
+        {
+            (_tls, _tlsSource) = (OptionsFor(material, minVersion), (material.SetupId, minVersion));
+        }
+
         if (_https is not null)
         {
             return null;
@@ -219,11 +235,11 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         {
             return $"HTTPS port {_options.HttpsPort}: {ReservedPort.CauseOf(e)}";
         }
-        catch (IOException e) when (e.InnerException?.InnerException is SocketException or null)
+        catch (IOException e)
         {
-            // Kestrel's word for a port that was taken between binding and listening.
+            // A port can be bound twice, and listened on once: whoever was first between our two steps has it.
             LogOpenFailed(e, _options.HttpsPort);
-            return $"HTTPS port {_options.HttpsPort}: address already in use";
+            return $"HTTPS port {_options.HttpsPort}: {(e.InnerException is AddressInUseException ? "address already in use" : "cannot be listened on")}";
         }
 
         ShowAddresses();
@@ -239,6 +255,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         _https = null;
+        _tlsSource = default;
         var deadline = new CancellationTokenSource();
         var (unbound, closed) = listener.Close(deadline.Token);
         _closing.RemoveAll(t => t.IsCompleted);
@@ -256,12 +273,12 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     {
         using (deadline)
         {
-            await Task.WhenAny(closed, Task.Delay(CloseTime));
-            if (!closed.IsCompleted)
+            await Task.WhenAny(closed, Task.Delay(CloseTime, _time, _cut.Token));
+            if (_answers.Released is { IsCompleted: false } released && !closed.IsCompleted)
             {
-                await Task.WhenAny(closed, _answers.Released, Task.Delay(LongestHold));
-                // The last answer is on its way through TLS and the socket; Kestrel ends the connection right behind it.
-                await Task.WhenAny(closed, Task.Delay(TimeSpan.FromSeconds(1)));
+                await Task.WhenAny(closed, released, Task.Delay(LongestHold, _time, _cut.Token));
+                // The answer is on its way through TLS and the socket; Kestrel ends the connection right behind it.
+                await Task.WhenAny(closed, Task.Delay(TimeSpan.FromSeconds(1), _time, _cut.Token));
             }
 
             await deadline.CancelAsync();
@@ -298,7 +315,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
                 _closing.RemoveAll(t => t.IsCompleted);
                 _closing.Add(CloseAfterAnswersAsync(closed, open, deadline));
                 await unbound;
-                _reservedHttp = ReservedPort.Bind(open.EndPoint);
+                ReserveHttp(open.EndPoint);
             }
         }
         else if (_http is null)
@@ -309,6 +326,18 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         ShowAddresses();
+    }
+
+    private void ReserveHttp(IPEndPoint endPoint)
+    {
+        try
+        {
+            _reservedHttp = ReservedPort.Bind(endPoint);
+        }
+        catch (SocketException e)
+        {
+            LogNotReserved(e, endPoint);
+        }
     }
 
     private ReservedPort BindHttp()
@@ -323,10 +352,10 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
     }
 
-    private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material) => new()
+    private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material, string minVersion) => new()
     {
         ServerCertificateContext = material.Context,
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        EnabledSslProtocols = minVersion == "1.3" ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13,
         ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
         AllowRenegotiation = false,
     };
