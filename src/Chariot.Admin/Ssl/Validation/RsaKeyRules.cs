@@ -17,8 +17,8 @@ internal static class RsaKeyRules
     public const int LargestBits = 8192;
     private const int FermatRounds = 100;
 
-    // Random bases; a composite passes each with probability below 1/4, and this is a check for damage, not of a proof.
-    private const int PrimeCertainty = 8;
+    // Two Miller-Rabin rounds with random bases; the test signature is one more test with a random base.
+    private const int PrimeCertainty = 4;
     private const string NewKey = "Make a new key (openssl genrsa -out key.pem 3072) and request a new certificate with it.";
     private const string GetAgain = "Export the key again from where it was made; if that does not help, make a new key and request a new certificate.";
 
