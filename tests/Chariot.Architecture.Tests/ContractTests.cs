@@ -28,14 +28,14 @@ public class ContractTests
         var missing = Contracts.Where(type => !HasAlias(type)).Select(type => type.FullName)
             .Concat(Contracts.SelectMany(type => type.GetMethods()).Where(method => !HasAlias(method)).Select(method => $"{method.DeclaringType}.{method.Name}"));
 
-        Assert.Empty(missing);
+        Rule.HasNoOffenders(missing);
     }
 
     [Fact]
     public void SerializableTypes_HaveAnAlias_ThatNoOtherHas()
     {
         Assert.NotEmpty(Serializable);
-        Assert.Empty(Serializable.Where(type => !HasAlias(type)).Select(type => type.FullName));
+        Rule.HasNoOffenders(Serializable.Where(type => !HasAlias(type)).Select(type => type.FullName));
         var aliases = Serializable.Concat(Contracts).Select(type => type.GetCustomAttribute<AliasAttribute>()!.Alias).ToArray();
         Assert.Empty(aliases.GroupBy(alias => alias).Where(group => group.Count() > 1).Select(group => group.Key));
     }
@@ -83,7 +83,7 @@ public class ContractTests
                 .Select(method => $"{type}.{method.Name} logs it"));
         }
 
-        Assert.Empty(offenders);
+        Rule.HasNoOffenders(offenders);
     }
 
     [Fact]

@@ -26,10 +26,11 @@ public class LogEventTests
     [Fact]
     public void EventIds_AreUnique()
     {
+        Assert.NotEmpty(Events);
         var shared = Events.GroupBy(entry => entry.Event.EventId).Where(group => group.Count() > 1)
             .Select(group => $"{group.Key}: {string.Join(", ", group.Select(entry => $"{entry.Method.DeclaringType}.{entry.Method.Name}"))}");
 
-        Assert.Empty(shared);
+        Rule.HasNoOffenders(shared);
     }
 
     [Fact]
@@ -38,7 +39,7 @@ public class LogEventTests
         var strays = Events.Where(entry => !Ranges.TryGetValue(entry.Assembly.GetName().Name!, out var range) || entry.Event.EventId < range.First || entry.Event.EventId > range.Last)
             .Select(entry => $"{entry.Event.EventId} in {entry.Method.DeclaringType}");
 
-        Assert.Empty(strays);
+        Rule.HasNoOffenders(strays);
     }
 
     [Fact]
@@ -48,6 +49,6 @@ public class LogEventTests
         var offenders = Events.Where(entry => secrets.Any(secret => entry.Event.Message.Contains(secret, StringComparison.OrdinalIgnoreCase)))
             .Select(entry => $"{entry.Event.EventId}: {entry.Event.Message}");
 
-        Assert.Empty(offenders);
+        Rule.HasNoOffenders(offenders);
     }
 }

@@ -28,8 +28,8 @@ public class ReferenceTests
     {
         var references = Sources.All.Single(assembly => assembly.GetName().Name == name).GetReferencedAssemblies().Select(reference => reference.Name!).ToArray();
 
-        Assert.Empty(references.Where(IsOurs).Except(allowed));
-        Assert.Empty(references.Intersect(never));
+        Rule.HasNoOffenders(references.Where(IsOurs).Except(allowed));
+        Rule.HasNoOffenders(references.Intersect(never));
     }
 
     /// <summary>The compiler leaves out references that nothing uses yet; the project file is the promise.</summary>
@@ -43,8 +43,8 @@ public class ReferenceTests
             .Select(item => Path.GetFileNameWithoutExtension(item.Attribute("Include")!.Value.Replace('\\', '/')));
         var packages = items.Where(item => item.Name.LocalName == "PackageReference").Select(item => item.Attribute("Include")!.Value.Replace("Microsoft.Orleans.", "Orleans.", StringComparison.Ordinal));
 
-        Assert.Empty(projects.Except(allowed));
-        Assert.Empty(packages.Intersect(never));
+        Rule.HasNoOffenders(projects.Except(allowed));
+        Rule.HasNoOffenders(packages.Intersect(never));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public partial class SourceTests
             .Where(entry => entry.Lines > MostLines)
             .Select(entry => $"{entry.File}: {entry.Lines}");
 
-        Assert.Empty(long_);
+        Rule.HasNoOffenders(long_);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public partial class SourceTests
                        && !(index > 0 && lines[index - 1].TrimStart().StartsWith("//", StringComparison.Ordinal))
                    select $"{file}:{index + 1}";
 
-        Assert.Empty(bare);
+        Rule.HasNoOffenders(bare);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public partial class SourceTests
                      where declared.Groups[1].Value != expected
                      select $"{file}: {declared.Groups[1].Value}";
 
-        Assert.Empty(strays);
+        Rule.HasNoOffenders(strays);
     }
 
     [Fact]
