@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using Chariot.Abstractions.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -352,13 +351,8 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
     }
 
-    private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material, string minVersion) => new()
-    {
-        ServerCertificateContext = material.Context,
-        EnabledSslProtocols = minVersion == "1.3" ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13,
-        ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
-        AllowRenegotiation = false,
-    };
+    private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material, string minVersion) =>
+        ServerTlsOptions.ForHttps(material, new TlsSettings { MinVersion = minVersion });
 
     private TimeSpan HandshakeTimeout() => TimeSpan.FromSeconds(_current?.Configuration.Tls.HandshakeTimeoutSeconds ?? 10);
 

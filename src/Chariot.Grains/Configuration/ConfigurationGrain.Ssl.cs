@@ -89,7 +89,7 @@ internal sealed partial class ConfigurationGrain
     }
 
     // One write for certificate and staged set: no moment at which a set-up is active and its uploads are still there.
-    private ConfigurationState WithSsl(SslConfiguration? ssl) => _committed.Next(_committed.Current with { Ssl = ssl }) with
+    private ConfigurationState WithSsl(SslConfiguration? ssl) => _committed.Next(_committed.Current with { Ssl = ssl, Admin = ssl is null ? new AdminSettings() : _committed.Current.Admin }) with
     {
         Staged = _committed.Staged.Clear(),
         EraseDue = _committed.EraseDue || _committed.Current.Ssl is not null || !_committed.Staged.IsEmpty,

@@ -26,7 +26,7 @@ internal static class BrokerHost
 
     public static async Task<int> RunAsync(string[] args)
     {
-        ProcessHardening.Apply();
+        var notHardened = ProcessHardening.Apply();
         WebApplication app;
         try
         {
@@ -40,6 +40,11 @@ internal static class BrokerHost
         await using (app)
         {
             var log = new ServerLog(app.Services.GetRequiredService<ILogger<ServerLog>>());
+            foreach (var step in notHardened)
+            {
+                log.NotHardened(step);
+            }
+
             try
             {
                 await StartAsync(app, log);
@@ -115,8 +120,22 @@ internal static class BrokerHost
             log.BootstrapIgnored();
         }
 
-        await services.GetRequiredService<IConfigurationStart>().StartAsync(app.Lifetime.ApplicationStopping);
-        await services.EnsureAdministratorAsync();
+        var applied = await services.GetRequiredService<IConfigurationStart>().StartAsync(app.Lifetime.ApplicationStopping);
+        if (applied.Error is { } notApplied)
+        {
+            log.NotApplied(notApplied);
+        }
+
+        try
+        {
+            await services.EnsureAdministratorAsync();
+        }
+        catch (InvalidOperationException error)
+        {
+            // CHARIOT_ADMIN_PASSWORD is too short.
+            throw new OptionsValidationException("CHARIOT_ADMIN_PASSWORD", typeof(BrokerOptions), [error.Message]);
+        }
+
         await edge.OpenAsync(app.Lifetime.ApplicationStopping);
         services.GetRequiredService<StartProgress>().IsReady = true;
         log.Ready(options.NodeName);
@@ -126,8 +145,7 @@ internal static class BrokerHost
     private static string? ConfigurationMessage(Exception error) => error switch
     {
         OptionsValidationException or MasterKeyException or StoreUnavailableException or EdgePortException => error.Message,
-        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AccessDenied or SocketError.AddressNotAvailable } socket =>
-            $"A port cannot be opened: {socket.Message}. Another process may use it; see Chariot:Mqtt:Port and Chariot:Admin:HttpPort.",
+        IOException { InnerException: SocketException or Microsoft.AspNetCore.Connections.AddressInUseException } port => port.Message,
         _ => error.InnerException is { } inner ? ConfigurationMessage(inner) : null,
     };
 

@@ -10,6 +10,12 @@ internal sealed partial class ServerLog(ILogger<ServerLog> logger)
     [LoggerMessage(5001, LogLevel.Critical, "The broker could not start")]
     public partial void StartFailed(Exception error);
 
+    [LoggerMessage(5003, LogLevel.Warning, "The process could not be hardened in one point: {Step}")]
+    public partial void NotHardened(string step);
+
+    [LoggerMessage(5004, LogLevel.Error, "A part of the configuration is not in force on this node: {Error}")]
+    public partial void NotApplied(string error);
+
     [LoggerMessage(5002, LogLevel.Information, "Chariot:Bootstrap values are ignored: the configuration has been written before; change it over the admin API")]
     public partial void BootstrapIgnored();
 }

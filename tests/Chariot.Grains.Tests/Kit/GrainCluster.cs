@@ -94,7 +94,11 @@ internal sealed class TestMaintenance : IStoreMaintenance
 
     public Func<Task>? OnErase { get; set; }
 
-    public async Task EraseAsync()
+    public int PendingWorks => 0;
+
+    public Task<long?> VerifyAuditAsync(CancellationToken cancellationToken = default) => Task.FromResult<long?>(null);
+
+    public async Task EraseAsync(EraseScope scope = EraseScope.GrainState, CancellationToken cancellationToken = default)
     {
         if (OnErase is { } hook)
         {
