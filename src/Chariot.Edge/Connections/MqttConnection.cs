@@ -182,8 +182,8 @@ internal sealed class MqttConnection
     /// <summary>Sends a QoS 1/2 delivery; false when it is larger than the client takes.</summary>
     public bool SendPublish(Delivery delivery, FlushBatch batch)
     {
-        var services = delivery.Message.ExpiresAt == long.MaxValue ? 0 : DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-        var packet = PublishEncoder.Current.Encode(delivery.Message, services, Version, delivery.Qos, delivery.Retain, delivery.SubscriptionIdentifiers, out var packetIdOffset);
+        var now = delivery.Message.ExpiresAt == long.MaxValue ? 0 : DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        var packet = PublishEncoder.Current.Encode(delivery.Message, now, Version, delivery.Qos, delivery.Retain, delivery.SubscriptionIdentifiers, out var packetIdOffset);
         if (packet.Length > MaximumPacketSize)
         {
             return false;
@@ -385,17 +385,4 @@ internal sealed class MqttConnection
         Outbound.Close();
         Transport.Abort();
     }
-}
-
-/// <summary>Why a batch ended.</summary>
-internal enum BatchEnd : byte
-{
-    /// <summary>Everything complete has been handled.</summary>
-    NeedsMore,
-
-    /// <summary>A control packet has to be handled before the packets behind it.</summary>
-    Control,
-
-    /// <summary>The connection is to be closed; the reason has been sent.</summary>
-    Close,
 }

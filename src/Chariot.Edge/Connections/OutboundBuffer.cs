@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
-using Chariot.Edge.Codec;
 using Chariot.Edge.Transports;
 
 namespace Chariot.Edge.Connections;
@@ -11,7 +10,7 @@ namespace Chariot.Edge.Connections;
 /// client: when it does not read, the buffer fills to its limit and further QoS 0 messages are dropped by the caller.
 /// Holds no memory while it is empty.
 /// </summary>
-internal sealed class OutboundBuffer
+internal sealed partial class OutboundBuffer
 {
     private const int InitialSize = 4096;
 
@@ -212,49 +211,6 @@ internal sealed class OutboundBuffer
         }
     }
 
-    /// <summary>
-    /// Removes PUBLISH packets that have not been handed to the transport and whose topic <paramref name="isDenied"/>. Packet
-    /// identifiers of removed QoS 1/2 packets go to <paramref name="removed"/>. Returns the number removed.
-    /// </summary>
-    public int RemovePublishes(PublishPredicate isDenied, List<ushort> removed)
-    {
-        lock (_gate)
-        {
-            var kept = 0;
-            var count = 0;
-            var position = 0;
-            while (position < _fillLength)
-            {
-                var rest = _fill.AsSpan(position, _fillLength - position);
-                PacketFraming.TryReadHeader(rest, int.MaxValue, strictMinimalLength: false, out var header, out var headerLength, out var remaining);
-                var packet = rest[..(headerLength + remaining)];
-                if (header >> 4 == (int)PacketType.Publish && IsDenied(packet[headerLength..], isDenied))
-                {
-                    count++;
-                    _fillPackets--;
-                    if ((header & 0x06) != 0)
-                    {
-                        var body = packet[headerLength..];
-                        var topicLength = (body[0] << 8) | body[1];
-                        removed.Add((ushort)((body[2 + topicLength] << 8) | body[3 + topicLength]));
-                    }
-                }
-                else
-                {
-                    packet.CopyTo(_fill.AsSpan(kept));
-                    kept += packet.Length;
-                }
-
-                position += packet.Length;
-            }
-
-            _fillLength = kept;
-            return count;
-        }
-    }
-
-    private static bool IsDenied(ReadOnlySpan<byte> body, PublishPredicate isDenied) => isDenied(body.Slice(2, (body[0] << 8) | body[1]));
-
     private Span<byte> Reserve(int length)
     {
         if (_fill.Length - _fillLength < length)
@@ -411,5 +367,3 @@ internal sealed class OutboundBuffer
         }
     }
 }
-
-internal delegate bool PublishPredicate(ReadOnlySpan<byte> topic);
