@@ -156,14 +156,8 @@ public class AclMatrixTests(AclMatrixTests.Fixture fixture) : IClassFixture<AclM
         await client.SendAsync(Packets.Acknowledge(PacketType.PubAck, inflight.PacketId));
 
         // Denied copies are removed from the queue, so that rights given back do not bring them back.
-        var queued = await client.DrainPublishesAsync();
-        Assert.Equal(moment == Moment.Allowed ? ["queued"] : [], queued.Select(message => message.PayloadText));
-        foreach (var message in queued)
-        {
-            await client.SendAsync(Packets.Acknowledge(PacketType.PubAck, message.PacketId));
-        }
-
         client.AutoAcknowledge = true;
+        Assert.Equal(moment == Moment.Allowed ? ["queued"] : [], (await client.DrainPublishesAsync()).Select(message => message.PayloadText));
         await observer.PublishAsync(topic, "next", 1);
         Assert.Equal(IsAllowed(moment) ? 1 : 0, (await client.DrainPublishesAsync()).Count(message => message.PayloadText == "next"));
     }

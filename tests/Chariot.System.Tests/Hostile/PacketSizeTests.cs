@@ -54,7 +54,11 @@ public class PacketSizeTests(PacketSizeTests.Fixture fixture) : IClassFixture<Pa
         public override async Task InitializeAsync()
         {
             await base.InitializeAsync();
-            (await Broker.Admin.ChangeMqttSettingsAsync(settings => settings["limits"]!["maximumPacketSize"] = Maximum)).EnsureSuccess();
+            (await Broker.Admin.ChangeMqttSettingsAsync(settings =>
+            {
+                settings["limits"]!["maximumPacketSize"] = Maximum;
+                settings["limits"]!["maximumConnectSize"] = Maximum;
+            })).EnsureSuccess();
         }
     }
 }

@@ -51,6 +51,7 @@ public sealed class DurablePublisher(DurableClientOptions options, Journal journ
 
         foreach (var exchange in _underWay)
         {
+            exchange.IsReleaseRepeated = exchange.Released;
             await client.SendAsync(exchange.Released ? Packets.Acknowledge(PacketType.PubRel, exchange.PacketId) : Encode(exchange, dup: true));
             PacketsResent++;
         }
@@ -82,13 +83,21 @@ public sealed class DurablePublisher(DurableClientOptions options, Journal journ
 
     private async Task HandleAsync(RawMqttClient client, ReceivedPacket packet)
     {
-        if (packet.Type is not (PacketType.PubAck or PacketType.PubRec or PacketType.PubComp) || packet.Reason >= 0x80)
+        if (packet.Type is not (PacketType.PubAck or PacketType.PubRec or PacketType.PubComp))
         {
-            throw new MqttTestException($"{options.ClientId} was answered by {packet}");
+            throw new MqttTestException($"{options.ClientId} received {packet}");
         }
 
         var exchange = _underWay.Find(candidate => candidate.PacketId == packet.PacketId)
             ?? throw new MqttTestException($"{packet} answers nothing of {options.ClientId}");
+
+        // "Packet Identifier not found" on a repeated PUBREL: the broker had completed the exchange, its PUBCOMP was lost.
+        var isLatePubComp = packet is { Type: PacketType.PubComp, Reason: 0x92 } && exchange.IsReleaseRepeated;
+        if (packet.Reason >= 0x80 && !isLatePubComp)
+        {
+            throw new MqttTestException($"{options.ClientId} was answered by {packet}");
+        }
+
         switch (packet.Type)
         {
             case PacketType.PubRec:
@@ -129,5 +138,6 @@ public sealed class DurablePublisher(DurableClientOptions options, Journal journ
         public long Sequence { get; } = sequence;
         /// <summary>QoS 2: PUBREC was seen, PUBREL is what to repeat.</summary>
         public bool Released { get; set; }
+        public bool IsReleaseRepeated { get; set; }
     }
 }

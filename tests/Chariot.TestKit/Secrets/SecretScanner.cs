@@ -1,6 +1,8 @@
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Chariot.TestKit.Secrets;
 
@@ -13,7 +15,7 @@ namespace Chariot.TestKit.Secrets;
 /// anchor's length is found wherever it begins: 31 raw bytes, 39 base64 characters, 63 hex digits of a private key. The public
 /// parts of a key (modulus, exponent) are left out: they stand in its certificate too.
 /// </remarks>
-public sealed class SecretScanner
+public sealed partial class SecretScanner
 {
     private const int MostUnpacked = 16 * 1024 * 1024;
     private readonly AnchorSet _raw = new();
@@ -236,20 +238,32 @@ public sealed class SecretScanner
         return unpacked.Length > 0;
     }
 
+    /// <summary>Reads a file that the broker may hold open, and hold locked; null when it has gone meanwhile.</summary>
     private static byte[]? TryReadShared(string file)
     {
-        try
+        // .NET's own open takes an advisory lock, which fails on the broker's lock file.
+        const int ReadOnlyWithoutWaiting = 0x800;
+        const int NoSuchFile = 2;
+        const int IsASocket = 6;
+        var descriptor = Open(file, ReadOnlyWithoutWaiting);
+        if (descriptor < 0)
         {
-            // The broker has its database open.
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var content = new MemoryStream();
-            stream.CopyTo(content);
-            return content.ToArray();
+            var error = Marshal.GetLastPInvokeError();
+            return error is NoSuchFile or IsASocket ? null : throw new IOException($"{file} cannot be opened: error {error}");
         }
-        catch (FileNotFoundException)
+
+        using var stream = new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.Read);
+        if (!stream.CanSeek)
         {
-            // A journal that was removed between listing and reading holds nothing any more.
+            // A pipe of the runtime's debugger: nothing lies in it.
             return null;
         }
+
+        using var content = new MemoryStream();
+        stream.CopyTo(content);
+        return content.ToArray();
     }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
 }
