@@ -14,6 +14,8 @@ internal static class MetricsText
     {
         var text = new StringBuilder();
         Add("chariot_up", "gauge", "1 while the process answers.", 1);
+        Add("chariot_gc_allocated_bytes_total", "counter", "Bytes allocated on the managed heap since start; the message path adds next to nothing.", GC.GetTotalAllocatedBytes());
+        Add("chariot_gc_collections_total", "counter", "Garbage collections since start.", GC.CollectionCount(0));
         if (node is not null)
         {
             Add("chariot_configuration_revision", "gauge", "Configuration revision that the node acts on.", node.Revision);
