@@ -74,6 +74,13 @@ internal sealed class EdgeConfiguration(
     private void ApplySettings(MqttSettings settings)
     {
         services.Limits = settings.Limits;
+        foreach (var connection in connections.All)
+        {
+            connection.Outbound.MaximumBytes = settings.Limits.MaximumQueuedBytes;
+            connection.Outbound.MaximumPackets = settings.Limits.MaximumQueuedMessages;
+            connection.MaximumInboundPacketSize = settings.Limits.MaximumPacketSize;
+        }
+
         publish.OnDenied = settings.OnDenied;
         if (routes.MaximumTopicLength != settings.Limits.MaximumTopicLength || routes.MaximumTopicLevels != settings.Limits.MaximumTopicLevels)
         {

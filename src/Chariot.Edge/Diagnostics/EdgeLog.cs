@@ -55,6 +55,9 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1015, LogLevel.Error, "The session grain of {ClientId} did not answer; the client was refused with Server Unavailable")]
     public partial void GrainUnavailable(Exception error, string clientId);
 
+    [LoggerMessage(1020, LogLevel.Error, "A CONNECT from {Address} could not be decided; the client was refused with Server Unavailable and may try again")]
+    public partial void ConnectFailed(Exception error, string address);
+
     [LoggerMessage(1016, LogLevel.Information, "Configuration revision {Revision} in force: {Disconnected} clients disconnected, {Suspended} subscriptions suspended, {Resumed} resumed")]
     public partial void ConfigurationApplied(long revision, int disconnected, int suspended, int resumed);
 

@@ -137,7 +137,7 @@ internal sealed class EdgeListeners(
         if (PrepareSecure() is { } error)
         {
             log.SecureListenerFailed(_options.SecurePort, error);
-            throw new InvalidOperationException(error);
+            throw new EdgePortException(error);
         }
 
         var listener = Interlocked.Exchange(ref _prepared, null)!;
@@ -150,7 +150,7 @@ internal sealed class EdgeListeners(
         {
             listener.Stop();
             log.SecureListenerFailed(_options.SecurePort, failure.Message);
-            throw new InvalidOperationException($"MQTT over TLS port {_options.SecurePort}: {failure.Message}", failure);
+            throw new EdgePortException($"MQTT over TLS port {_options.SecurePort}: {failure.Message}", failure);
         }
 
         _secure = listener;

@@ -81,6 +81,13 @@ internal sealed class ConnectHandler(
             SendRefusal(connection, reason);
             connection.Close(reason);
         }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            // What cannot be read grants nothing, and the client may try again.
+            log.ConnectFailed(error, connection.Transport.RemoteAddress);
+            SendRefusal(connection, ReasonCode.ServerUnavailable);
+            connection.Close(ReasonCode.ServerUnavailable);
+        }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
             SendRefusal(connection, ReasonCode.ServerBusy);
