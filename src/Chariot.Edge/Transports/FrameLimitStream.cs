@@ -3,8 +3,9 @@ using System.Buffers.Binary;
 namespace Chariot.Edge.Transports;
 
 /// <summary>
-/// The stream under a WebSocket. Follows the frames that come in, and ends the connection with 1009 (RFC 6455 section 7.4.1) at
-/// the header of one that declares more than <paramref name="largestFrame"/> bytes. Lets everything else pass unchanged.
+/// The stream under a WebSocket. Follows the frames that come in, and ends the connection at the header of one that declares more
+/// than <paramref name="largestFrame"/> bytes (1009, RFC 6455 section 7.4.1) or is not masked (1002, section 5.1; the runtime takes
+/// such frames). Lets everything else pass unchanged.
 /// One read at a time; each write is whole frames.
 /// </summary>
 internal sealed class FrameLimitStream(Stream inner, long largestFrame) : Stream
@@ -12,8 +13,11 @@ internal sealed class FrameLimitStream(Stream inner, long largestFrame) : Stream
     /// <summary>Bytes of a header without the mask: two, and up to eight of extended length (RFC 6455 section 5.2).</summary>
     private const int LongestHeader = 10;
 
+    private const int MaskLength = 4;
+
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
-    private static readonly byte[] s_closeTooBig = [0x88, 0x02, 0x03, 0xF1];
+    private static readonly byte[] s_closeTooBig = [0x88, 0x02, 1009 >> 8, 1009 & 0xFF];
+    private static readonly byte[] s_closeProtocolError = [0x88, 0x02, 1002 >> 8, 1002 & 0xFF];
 
     private readonly byte[] _header = new byte[LongestHeader];
     private int _headerLength;
@@ -42,13 +46,13 @@ internal sealed class FrameLimitStream(Stream inner, long largestFrame) : Stream
         }
 
         var read = await inner.ReadAsync(buffer, cancellationToken);
-        if (Follow(buffer.Span[..read]))
+        if (Follow(buffer.Span[..read]) is not { } close)
         {
             return read;
         }
 
         _refused = true;
-        await inner.WriteAsync(s_closeTooBig, cancellationToken);
+        await inner.WriteAsync(close, cancellationToken);
         await DrainAsync(buffer);
         return 0;
     }
@@ -84,8 +88,8 @@ internal sealed class FrameLimitStream(Stream inner, long largestFrame) : Stream
         base.Dispose(disposing);
     }
 
-    /// <summary>False at the header of a frame that is too large.</summary>
-    private bool Follow(ReadOnlySpan<byte> bytes)
+    /// <summary>The Close frame to answer with, or null when all is well.</summary>
+    private byte[]? Follow(ReadOnlySpan<byte> bytes)
     {
         while (!bytes.IsEmpty)
         {
@@ -99,20 +103,24 @@ internal sealed class FrameLimitStream(Stream inner, long largestFrame) : Stream
 
             _header[_headerLength++] = bytes[0];
             bytes = bytes[1..];
+            if (_headerLength == 2 && (_header[1] & 0x80) == 0)
+            {
+                return s_closeProtocolError;
+            }
+
             if (TryReadLength(out var length))
             {
                 if (length > (ulong)largestFrame)
                 {
-                    return false;
+                    return s_closeTooBig;
                 }
 
-                var mask = (_header[1] & 0x80) == 0 ? 0 : 4;
-                _payloadLeft = (long)length + mask;
+                _payloadLeft = (long)length + MaskLength;
                 _headerLength = 0;
             }
         }
 
-        return true;
+        return null;
     }
 
     private bool TryReadLength(out ulong length)

@@ -13,6 +13,9 @@ internal sealed class StreamConnection : DefaultConnectionContext
     private readonly Socket _socket;
     private readonly Stream _stream;
 
+    // Not disposed: it has no timer, and may be cancelled after the end of the connection.
+    private readonly CancellationTokenSource _closed = new();
+
     public StreamConnection(Socket socket, Stream stream, string remoteAddress)
         : base(Guid.NewGuid().ToString("N"))
     {
@@ -25,6 +28,7 @@ internal sealed class StreamConnection : DefaultConnectionContext
             // Without bytes to read there is no buffer either: most connections are idle most of the time.
             PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true)),
             PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true)));
+        ConnectionClosed = _closed.Token;
         Features.Set(this);
     }
 
@@ -32,10 +36,12 @@ internal sealed class StreamConnection : DefaultConnectionContext
 
     public bool Secure => _stream is SslStream;
 
+    /// <summary>May be called at any time and more than once.</summary>
     public override void Abort(ConnectionAbortedException abortReason)
     {
+        // Not the base's: it cancels later, on another thread, what disposal may have ended by then, and that ends the process.
         _socket.Dispose();
-        base.Abort(abortReason);
+        _ = _closed.CancelAsync();
     }
 
     public override async ValueTask DisposeAsync()
