@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Chariot.Abstractions.Access;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
@@ -20,8 +19,8 @@ namespace Chariot.Edge;
 /// </summary>
 public interface IEdgeStart
 {
-    /// <summary>Binds the plain port.</summary>
-    /// <exception cref="EdgePortException">It is in use or may not be opened; the message names it.</exception>
+    /// <summary>Binds the plain ports.</summary>
+    /// <exception cref="EdgePortException">One is in use or may not be opened; the message names it.</exception>
     void Bind();
 
     /// <summary>Loads sessions and retained messages, then accepts clients. The configuration must be in force.</summary>
@@ -46,29 +45,12 @@ internal sealed class EdgeStart(
 {
     private const int PageSize = 1000;
 
-    public void Bind()
-    {
-        try
-        {
-            listeners.BindPlain();
-        }
-        catch (SocketException error)
-        {
-            throw new EdgePortException($"The MQTT port {listeners.PlainEndpoint} cannot be opened: {error.Message}. Stop the process that uses it, or set Chariot:Mqtt:Port.", error);
-        }
-    }
+    public void Bind() => listeners.BindPlain();
 
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await LoadAsync(cancellationToken);
-            configuration.Open();
-        }
-        catch (SocketException error)
-        {
-            throw new EdgePortException($"The MQTT port {listeners.PlainEndpoint} cannot be opened: {error.Message}. Stop the process that uses it, or set Chariot:Mqtt:Port.", error);
-        }
+        await LoadAsync(cancellationToken);
+        configuration.Open();
     }
 
     private async Task LoadAsync(CancellationToken cancellationToken)

@@ -58,15 +58,7 @@ internal sealed class EdgeConfiguration(
     public void Open()
     {
         _isOpen = true;
-        if (feed.Current.Mqtt.PlainListenerEnabled)
-        {
-            listeners.OpenPlain();
-        }
-        else
-        {
-            listeners.ApplyPlain(enabled: false);
-        }
-
+        listeners.ApplyPlain(feed.Current.Mqtt.PlainListenerEnabled);
         listeners.ApplySecure(feed.Tls, feed.Current.Tls);
         _servedSetup = feed.Tls?.SetupId;
     }

@@ -26,6 +26,8 @@ internal sealed class MqttConnection
     /// <summary>Unsettled QoS 1/2 publishes of a 3.1.1 client, which knows no Receive Maximum, at which reading pauses.</summary>
     private const int PauseAt = 1024;
 
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
+
     private readonly PacketDispatcher _dispatcher;
     private readonly EdgeMetrics _metrics;
     private readonly EdgeLog _log;
@@ -367,10 +369,11 @@ internal sealed class MqttConnection
 
     /// <summary>
     /// Reads and forgets what the client still sends until it closes: closing a socket with unread bytes resets the connection,
-    /// and the client would never see our last packet. The sweep cuts off a client that goes on.
+    /// and the client would never see our last packet. A client that goes on is cut off: the sweep knows this connection no more.
     /// </summary>
     private async Task DrainAsync()
     {
+        await using var cut = new Timer(static transport => ((ITransport)transport!).Abort(), Transport, DrainTime, Timeout.InfiniteTimeSpan);
         try
         {
             while (await Transport.ReceiveAsync(_buffer) > 0)

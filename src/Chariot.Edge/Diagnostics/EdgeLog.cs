@@ -61,8 +61,8 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1016, LogLevel.Information, "Configuration revision {Revision} in force: {Disconnected} clients disconnected, {Suspended} subscriptions suspended, {Resumed} resumed")]
     public partial void ConfigurationApplied(long revision, int disconnected, int suspended, int resumed);
 
-    [LoggerMessage(1017, LogLevel.Warning, "Port {Port} for MQTT over TLS could not be opened: {Reason}")]
-    public partial void SecureListenerFailed(int port, string reason);
+    [LoggerMessage(1017, LogLevel.Warning, "{Reason}")]
+    public partial void ListenerFailed(string reason);
 
     [LoggerMessage(1018, LogLevel.Error, "The sweep over connections failed; it goes on with the next one")]
     public partial void SweepFailed(Exception error);

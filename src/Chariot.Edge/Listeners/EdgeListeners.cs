@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -14,170 +13,190 @@ using Microsoft.Extensions.Options;
 namespace Chariot.Edge.Listeners;
 
 /// <summary>
-/// The MQTT ports of this edge. The plain one opens at start; the secure one opens when SSL is set up and closes when it is
-/// deleted, without the plain clients noticing.
+/// The MQTT ports of this edge: TCP and WebSocket, plain and over TLS. The plain ones open at start; the secure ones open when
+/// SSL is set up and close when it is deleted, without the plain clients noticing.
 /// </summary>
-internal sealed class EdgeListeners(
-    IOptions<EdgeOptions> options,
-    PacketDispatcher dispatcher,
-    ConnectionRegistry connections,
-    SessionServices services,
-    EdgeLog log,
-    ILogger<MqttListener> listenerLog) : IDisposable
+internal sealed class EdgeListeners : IDisposable
 {
-    private readonly EdgeOptions _options = options.Value;
+    private readonly PacketDispatcher _dispatcher;
+    private readonly ConnectionRegistry _connections;
+    private readonly SessionServices _services;
+    private readonly EdgeLog _log;
     private readonly HandshakeGate _handshakes = new();
-    private MqttListener? _plain;
-    private MqttListener? _secure;
-    private MqttListener? _prepared;
-    private volatile SslServerAuthenticationOptions? _tls;
+    private readonly WebSocketServer _webSockets;
+    private readonly ListenerSlot[] _plain;
+    private readonly ListenerSlot[] _secure;
+    private volatile SecureOptions? _tls;
+    private volatile bool _servesPlain;
     private int _handshakeTimeoutSeconds = 10;
 
-    /// <summary>For the admin API.</summary>
-    public IReadOnlyList<string> Endpoints
+    public EdgeListeners(
+        IOptions<EdgeOptions> options,
+        PacketDispatcher dispatcher,
+        ConnectionRegistry connections,
+        SessionServices services,
+        EdgeLog log,
+        ILogger<MqttListener> listenerLog,
+        ILoggerFactory loggers)
     {
-        get
-        {
-            var endpoints = new List<string>();
-            if (_plain is { } plain)
-            {
-                endpoints.Add($"mqtt://{plain.EndPoint}");
-            }
+        (_dispatcher, _connections, _services, _log) = (dispatcher, connections, services, log);
+        var ports = options.Value;
+        _webSockets = new WebSocketServer(ports.AllowedOrigins, ServeAsync, loggers);
+        _plain =
+        [
+            Slot(ports.Port, "mqtt", "", "MQTT", nameof(EdgeOptions.Port), AcceptPlain),
+            Slot(ports.WebSocketPort, "ws", WebSocketServer.Path, "MQTT over WebSocket", nameof(EdgeOptions.WebSocketPort), AcceptPlainWebSocket),
+        ];
+        _secure =
+        [
+            Slot(ports.SecurePort, "mqtts", "", "MQTT over TLS", nameof(EdgeOptions.SecurePort), AcceptSecure),
+            Slot(ports.WebSocketSecurePort, "wss", WebSocketServer.Path, "MQTT over secure WebSocket", nameof(EdgeOptions.WebSocketSecurePort), AcceptSecureWebSocket),
+        ];
 
-            if (_secure is { } secure)
-            {
-                endpoints.Add($"mqtts://{secure.EndPoint}");
-            }
-
-            return endpoints;
-        }
+        ListenerSlot Slot(int port, string scheme, string path, string kind, string setting, Action<Socket> accept) =>
+            new(ports.BindAddress, port, scheme, path, kind, $"{EdgeOptions.Section}:{setting}", accept, log, listenerLog);
     }
 
-    /// <summary>Binds the plain port, so that a port in use is found before anything else starts. Throws SocketException.</summary>
+    /// <summary>For the admin API.</summary>
+    public IReadOnlyList<string> Endpoints => [.. _plain.Concat(_secure).Select(slot => slot.Endpoint).OfType<string>()];
+
+    /// <summary>Binds the plain ports, so that a port in use is found before anything else starts.</summary>
+    /// <exception cref="EdgePortException">One cannot be had.</exception>
     public void BindPlain()
     {
-        if (_options.Port != 0)
+        foreach (var slot in _plain)
         {
-            _plain = MqttListener.Bind(new IPEndPoint(IPAddress.Parse(_options.BindAddress), _options.Port), listenerLog);
+            slot.Bind();
         }
     }
 
-    /// <summary>The plain endpoint as configured, for messages.</summary>
-    public string PlainEndpoint => $"{_options.BindAddress}:{_options.Port}";
-
-    /// <summary>Accepts plain clients, if the settings want it.</summary>
-    public void OpenPlain()
-    {
-        if (_plain is { } plain)
-        {
-            plain.Start(AcceptPlain);
-            log.Listening(plain.EndPoint.ToString(), "MQTT");
-        }
-    }
-
+    /// <exception cref="EdgePortException">A port cannot be had.</exception>
     public void ApplyPlain(bool enabled)
     {
-        if (enabled && _plain is null && _options.Port != 0)
+        _servesPlain = enabled;
+        if (enabled)
         {
-            BindPlain();
-            OpenPlain();
+            Open(_plain);
         }
-        else if (!enabled && _plain is { } plain)
+        else
         {
-            _plain = null;
-            plain.Stop();
-            log.ListenerClosed(plain.EndPoint.ToString(), "MQTT");
+            Close(_plain);
         }
     }
 
-    /// <summary>Binds the secure port without listening; null when ready, else a sentence that names port and cause.</summary>
+    /// <summary>Binds the secure ports without listening; null when ready, else a sentence that names port and cause.</summary>
     public string? PrepareSecure()
     {
-        if (_options.SecurePort == 0 || _secure is not null || _prepared is not null)
-        {
-            return null;
-        }
-
         try
         {
-            _prepared = MqttListener.Bind(new IPEndPoint(IPAddress.Parse(_options.BindAddress), _options.SecurePort), listenerLog);
+            foreach (var slot in _secure)
+            {
+                slot.Bind();
+            }
+
             return null;
         }
-        catch (SocketException error)
+        catch (EdgePortException error)
         {
-            return $"MQTT over TLS port {_options.SecurePort}: {error.Message}";
+            AbandonSecure();
+            return error.Message;
         }
     }
 
-    public void AbandonSecure() => Interlocked.Exchange(ref _prepared, null)?.Stop();
+    public void AbandonSecure()
+    {
+        foreach (var slot in _secure)
+        {
+            slot.Unbind();
+        }
+    }
 
-    /// <summary>Serves <paramref name="tls"/> from the next handshake on, opening the port when it is closed; null closes it.</summary>
+    /// <summary>Serves <paramref name="tls"/> from the next handshake on, opening the ports that are closed; null closes them.</summary>
+    /// <exception cref="EdgePortException">A port cannot be had; the others are open.</exception>
     public void ApplySecure(TlsMaterial? tls, TlsSettings settings)
     {
         _handshakeTimeoutSeconds = settings.HandshakeTimeoutSeconds;
         if (tls is null)
         {
             _tls = null;
-            AbandonSecure();
-            if (Interlocked.Exchange(ref _secure, null) is { } secure)
-            {
-                secure.Stop();
-                log.ListenerClosed(secure.EndPoint.ToString(), "MQTT over TLS");
-            }
-
+            Close(_secure);
             return;
         }
 
-        _tls = ServerTlsOptions.ForMqtt(tls, settings);
-        if (_secure is not null || _options.SecurePort == 0)
-        {
-            return;
-        }
-
-        if (PrepareSecure() is { } error)
-        {
-            log.SecureListenerFailed(_options.SecurePort, error);
-            throw new EdgePortException(error);
-        }
-
-        var listener = Interlocked.Exchange(ref _prepared, null)!;
-        try
-        {
-            // Another process may hold the same port bound until one of the two listens.
-            listener.Start(AcceptSecure);
-        }
-        catch (SocketException failure)
-        {
-            listener.Stop();
-            log.SecureListenerFailed(_options.SecurePort, failure.Message);
-            throw new EdgePortException($"MQTT over TLS port {_options.SecurePort}: {failure.Message}", failure);
-        }
-
-        _secure = listener;
-        log.Listening(listener.EndPoint.ToString(), "MQTT over TLS");
+        _tls = new SecureOptions(ServerTlsOptions.ForMqtt(tls, settings), ServerTlsOptions.ForWebSocket(tls, settings));
+        Open(_secure);
     }
 
     /// <summary>No new connections from here on.</summary>
     public void Close()
     {
-        Interlocked.Exchange(ref _plain, null)?.Stop();
-        Interlocked.Exchange(ref _secure, null)?.Stop();
-        AbandonSecure();
+        Close(_plain);
+        Close(_secure);
     }
 
     public void Dispose()
     {
         Close();
+        _webSockets.Dispose();
         _handshakes.Dispose();
+    }
+
+    private void Open(ListenerSlot[] slots)
+    {
+        _webSockets.Start();
+        EdgePortException? failure = null;
+        foreach (var slot in slots)
+        {
+            try
+            {
+                slot.Open();
+            }
+            catch (EdgePortException error)
+            {
+                _log.ListenerFailed(error.Message);
+                failure ??= error;
+            }
+        }
+
+        if (failure is not null)
+        {
+            throw failure;
+        }
+    }
+
+    private static void Close(ListenerSlot[] slots)
+    {
+        foreach (var slot in slots)
+        {
+            slot.Close();
+        }
     }
 
     private void AcceptPlain(Socket socket) => _ = ServeAsync(new TcpTransport(socket));
 
-    private void AcceptSecure(Socket socket) => _ = Task.Run(() => ServeSecureAsync(socket));
-
-    private async Task ServeSecureAsync(Socket socket)
+    private void AcceptSecure(Socket socket) => _ = Task.Run(async () =>
     {
-        var address = socket.RemoteEndPoint?.ToString() ?? "unknown";
+        if (await ShakeHandsAsync(socket, tls => tls.Mqtt) is { } stream)
+        {
+            await ServeAsync(new TlsTransport(socket, stream));
+        }
+    });
+
+    private void AcceptPlainWebSocket(Socket socket) => _webSockets.Accept(new StreamConnection(socket, new NetworkStream(socket, ownsSocket: true), AddressOf(socket)));
+
+    private void AcceptSecureWebSocket(Socket socket) => _ = Task.Run(async () =>
+    {
+        var address = AddressOf(socket);
+        if (await ShakeHandsAsync(socket, tls => tls.WebSocket) is { } stream)
+        {
+            _webSockets.Accept(new StreamConnection(socket, stream, address));
+        }
+    });
+
+    /// <summary>Null when it failed; the connection is then closed.</summary>
+    private async Task<SslStream?> ShakeHandsAsync(Socket socket, Func<SecureOptions, SslServerAuthenticationOptions> select)
+    {
+        var address = AddressOf(socket);
         var network = new HandshakeStream(socket);
         var stream = new SslStream(network, leaveInnerStreamOpen: false);
         try
@@ -187,34 +206,38 @@ internal sealed class EdgeListeners(
             if (!place.IsAcquired || _tls is not { } tls)
             {
                 socket.Dispose();
-                return;
+                return null;
             }
 
-            await stream.AuthenticateAsServerAsync(tls, timeout.Token);
+            await stream.AuthenticateAsServerAsync(select(tls), timeout.Token);
         }
         catch (Exception error) when (error is AuthenticationException or IOException or SocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {
-            log.HandshakeFailed(address, error is OperationCanceledException ? "it took too long" : error.Message);
+            _log.HandshakeFailed(address, error is OperationCanceledException ? "it took too long" : error.Message);
             await stream.DisposeAsync();
             socket.Dispose();
-            return;
+            return null;
         }
 
         network.HandshakeIsOver();
-        await ServeAsync(new TlsTransport(socket, stream));
+        return stream;
     }
 
     private Task ServeAsync(ITransport transport)
     {
-        var limits = services.Limits;
-        var connection = new MqttConnection(transport, dispatcher, services.Metrics, log, limits.MaximumQueuedBytes, limits.MaximumQueuedMessages);
-        connections.Add(connection);
-        if (transport.Secure && _tls is null)
+        var limits = _services.Limits;
+        var connection = new MqttConnection(transport, _dispatcher, _services.Metrics, _log, limits.MaximumQueuedBytes, limits.MaximumQueuedMessages);
+        _connections.Add(connection);
+        if (transport.Secure ? _tls is null : !_servesPlain)
         {
-            // SSL was deleted while this client was shaking hands.
+            // Its kind was switched off while this client was shaking hands.
             connection.Abort();
         }
 
         return connection.RunAsync();
     }
+
+    private static string AddressOf(Socket socket) => socket.RemoteEndPoint?.ToString() ?? "unknown";
+
+    private sealed record SecureOptions(SslServerAuthenticationOptions Mqtt, SslServerAuthenticationOptions WebSocket);
 }
