@@ -187,11 +187,7 @@ internal sealed class OutboundBuffer
             _closed = true;
             drained = _drained;
             _drained = null;
-            if (!_sending)
-            {
-                Release(ref _fill);
-            }
-
+            Release(ref _fill);
             _fillLength = 0;
         }
 
@@ -249,6 +245,11 @@ internal sealed class OutboundBuffer
             }
 
             _fillLength = kept;
+            if (kept == 0)
+            {
+                Release(ref _fill);
+            }
+
             return count;
         }
     }
@@ -389,15 +390,20 @@ internal sealed class OutboundBuffer
 
     private void Break(Exception error)
     {
+        TaskCompletionSource? drained;
         lock (_gate)
         {
             _sending = false;
             _closed = true;
+            drained = _drained;
+            _drained = null;
             Release(ref _send);
             Release(ref _fill);
             _fillLength = 0;
         }
 
+        // Whoever waits for room may be the read loop itself, which nobody else could end.
+        drained?.TrySetResult();
         _onBroken(error);
     }
 
