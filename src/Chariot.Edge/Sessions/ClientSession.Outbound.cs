@@ -275,15 +275,6 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
-            foreach (var delivery in _inflight.Values.OrderByDescending(delivery => delivery.Sequence).ToList())
-            {
-                _reservedIds.Add(delivery.PacketId);
-                _queue.PushFront(delivery);
-            }
-
-            _waitingCount += _inflight.Count;
-            _waitingBytes += _inflight.Values.Sum(delivery => (long)delivery.Message.Size);
-            _inflight.Clear();
             Fill(batch);
         }
     }
@@ -373,6 +364,19 @@ internal sealed partial class ClientSession
                 connection.SendAcknowledgement(PacketType.PubRel, delivery.PacketId, ReasonCode.Success, batch);
             }
         }
+    }
+
+    private void RequeueUnacknowledged()
+    {
+        foreach (var delivery in _inflight.Values.OrderByDescending(delivery => delivery.Sequence).ToList())
+        {
+            _reservedIds.Add(delivery.PacketId);
+            _queue.PushFront(delivery);
+        }
+
+        _waitingCount += _inflight.Count;
+        _waitingBytes += _inflight.Values.Sum(delivery => (long)delivery.Message.Size);
+        _inflight.Clear();
     }
 
     private void Admit(Delivery delivery)

@@ -68,7 +68,10 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         _isDurable = seconds > 0;
     }
 
-    /// <summary>Puts the session on a connection.</summary>
+    /// <summary>
+    /// Puts the session on a connection. What is unacknowledged waits at the front of the queue from now on, so that nothing
+    /// new overtakes it before <see cref="Resume"/> sends it again.
+    /// </summary>
     public void Attach(MqttConnection connection, int receiveMaximum)
     {
         lock (Gate)
@@ -76,6 +79,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             _connection = connection;
             DisconnectedAt = null;
             _window = Math.Min(receiveMaximum, Services.Limits.MaximumInflight);
+            RequeueUnacknowledged();
         }
     }
 

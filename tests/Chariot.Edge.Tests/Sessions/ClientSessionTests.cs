@@ -184,6 +184,23 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void MessageBetweenAttachAndResume_DoesNotOvertakeWhatIsRedelivered()
+    {
+        var (session, connection) = Subscriber(window: 5);
+        Publish("0", 1);
+        ToSubscriber();
+        session.Detach(connection, _kit.Time.GetUtcNow());
+        var wire = new ScriptedTransport();
+        var next = new MqttConnection(wire, _kit.Dispatcher, _kit.Metrics, _kit.Log, 1 << 20, 1000) { Session = session };
+
+        session.Attach(next, 5);
+        Publish("1", 1);
+        _kit.Do(session.Resume);
+
+        Assert.Equal(["0", "1"], SentPacket.Parse(wire.Sent).Select(packet => packet.Payload));
+    }
+
+    [Fact]
     public void Spill_LoadsBackInOrder_WithArrivalsDuringTheLoad()
     {
         var session = _kit.Session("s", 2, durable: true, All);
