@@ -99,8 +99,7 @@ internal sealed partial class ClientSession
             else
             {
                 delivery.Ticket = job.TicketForTarget();
-                // Rows are stored in order: what was sent before and is unacknowledged goes first, or after a crash this one would overtake it.
-                PersistAll(job.Work);
+                PersistAll();
                 Persist(delivery, job.Work);
                 Enqueue(delivery);
             }
@@ -195,12 +194,12 @@ internal sealed partial class ClientSession
                 }
             }
 
-            more = _unpersisted.Count > 0;
-        }
+            if (!work.IsEmpty)
+            {
+                Services.Store.Submit(work);
+            }
 
-        if (!work.IsEmpty)
-        {
-            Services.Store.Submit(work);
+            more = _unpersisted.Count > 0;
         }
 
         return more;
@@ -553,14 +552,29 @@ internal sealed partial class ClientSession
         work.Add(this, delivery);
     }
 
-    private void PersistAll(DeliveryWork work)
+    /// <summary>
+    /// Stores what was sent and is unacknowledged before something later is stored, or after a crash that would overtake it.
+    /// Submitted at once, under the gate: the job of the later one may be submitted after that of a still later one.
+    /// </summary>
+    private void PersistAll()
     {
+        if (_unpersisted.Count == 0)
+        {
+            return;
+        }
+
+        var work = new DeliveryWork(Services);
         while (_unpersisted.TryDequeue(out var earlier))
         {
             if (!earlier.Done && earlier.Durability == Durability.None)
             {
                 Persist(earlier, work);
             }
+        }
+
+        if (!work.IsEmpty)
+        {
+            Services.Store.Submit(work);
         }
     }
 

@@ -95,6 +95,22 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void EarlierUnacknowledgedRows_AreSubmittedBeforeALaterOne_WhateverJobComesFirst()
+    {
+        var (session, _) = Subscriber(window: 1);
+        Deliver(session, 1, "0").Submit();
+        // Its publisher is still busy with other targets: the job is not submitted yet.
+        var slow = Deliver(session, 2, "1");
+        Deliver(session, 3, "2").Submit();
+        _kit.Store.Commit();
+
+        Assert.Equal("0", Payloads(_kit.Store.Rows(2))[0]);
+        slow.Submit();
+        _kit.Store.Commit();
+        Assert.Equal(["0", "1", "2"], Payloads(_kit.Store.Rows(2)));
+    }
+
+    [Fact]
     public void Qos2_SendsNothingBeforeItsCommit_AndPubRelOnlyAfterThatOfPubRec()
     {
         var (_, connection) = Subscriber();
