@@ -18,6 +18,7 @@ internal sealed partial class ClientSession
     private readonly Dictionary<ushort, Delivery> _inflight = [];
     private readonly DeliveryQueue _queue = new();
     private readonly Queue<Delivery> _unpersisted = new();
+    private readonly Queue<Delivery> _unsettledSpills = new();
     private readonly HashSet<ushort> _reservedIds = [];
     private int _window = 1;
     private ushort _lastPacketId;
@@ -132,6 +133,7 @@ internal sealed partial class ClientSession
         {
             delivery.Durability = Durability.Stored;
             ticket = delivery.TakeTicket();
+            DropSettledSpills();
             if (delivery.Done || Ended)
             {
                 RemoveRow(delivery);
@@ -164,7 +166,14 @@ internal sealed partial class ClientSession
         {
             ticket = delivery.TakeTicket();
             delivery.Durability = Durability.None;
-            if (delivery.AwaitsCommit)
+            if (delivery.Spilled)
+            {
+                delivery.Done = true;
+                _waitingCount--;
+                _waitingBytes -= delivery.Message.Size;
+                DropSettledSpills();
+            }
+            else if (delivery.AwaitsCommit)
             {
                 delivery.Done = true;
                 if (delivery.PacketId != 0 && _inflight.Remove(delivery.PacketId))
@@ -420,7 +429,14 @@ internal sealed partial class ClientSession
         if (_spilled || (_isDurable && _queue.Count >= MemoryLimit))
         {
             // Its row is (about to be) stored; it is read back when its turn comes.
-            _spilled = true;
+            if (!_spilled)
+            {
+                _spilled = true;
+                _lastInMemory = delivery.Sequence - 1;
+            }
+
+            delivery.Spilled = true;
+            _unsettledSpills.Enqueue(delivery);
             return;
         }
 
@@ -484,16 +500,17 @@ internal sealed partial class ClientSession
     {
         try
         {
+            await Services.Store.FlushAsync();
             long through;
             long after;
             lock (Gate)
             {
-                through = _lastSequence;
+                // A publish may have been given its place in the queue and not submitted its row yet: what is behind it has to
+                // wait for the next read, or it would be passed over.
+                through = _unsettledSpills.TryPeek(out var unsettled) ? unsettled.Sequence - 1 : _lastSequence;
                 after = _lastInMemory;
             }
 
-            // Rows submitted up to here are visible to the read below.
-            await Services.Store.FlushAsync();
             var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
             var batch = FlushBatch.Current;
             lock (Gate)
@@ -504,7 +521,7 @@ internal sealed partial class ClientSession
                     return;
                 }
 
-                foreach (var row in rows)
+                foreach (var row in rows.TakeWhile(row => row.Sequence <= through))
                 {
                     _queue.PushBack(new Delivery(row.Message, row.Qos, row.Sequence)
                     {
@@ -542,6 +559,14 @@ internal sealed partial class ClientSession
 
             // The client keeps its connection; the next acknowledgement or reconnect tries again.
             Services.Log.QueueNotRead(error, ClientId);
+        }
+    }
+
+    private void DropSettledSpills()
+    {
+        while (_unsettledSpills.TryPeek(out var delivery) && (delivery.Done || delivery.Durability == Durability.Stored))
+        {
+            _unsettledSpills.Dequeue();
         }
     }
 

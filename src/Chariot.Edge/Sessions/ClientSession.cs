@@ -121,6 +121,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             _inflight.Clear();
             _queue.Clear();
             _unpersisted.Clear();
+            _unsettledSpills.Clear();
             _inbound.Clear();
             _spilled = false;
         }

@@ -267,6 +267,44 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void Spill_ARowThatIsSubmittedAfterItsSuccessors_IsStillDelivered()
+    {
+        var session = Spilled(3, out var connection);
+        var late = Deliver(session, 100, "late");
+        Deliver(session, 101, "early").Submit();
+        Drain(session, connection, () => late.Submit());
+
+        Assert.Equal(["0", "1", "2", "late", "early"], _seen);
+        Assert.Empty(_kit.Store.Rows(2));
+    }
+
+    [Fact]
+    public void Spill_ARowThatIsSubmittedAfterTheLastLoad_IsStillDelivered()
+    {
+        var session = Spilled(3, out var connection);
+        var late = Deliver(session, 100, "late");
+        Drain(session, connection, () => late.Submit());
+
+        Assert.Equal(["0", "1", "2", "late"], _seen);
+    }
+
+    [Fact]
+    public void Spill_ARowThatTheStoreRefuses_HoldsNothingUp_AndIsNotCounted()
+    {
+        var session = Spilled(3, out var connection);
+        _kit.Store.Fails = work => work is DeliveryWork;
+        Publish("refused", 1);
+        _kit.Store.Commit();
+        _kit.Store.Fails = _ => false;
+        Drain(session, connection, () => { });
+
+        Assert.Equal(["0", "1", "2"], _seen);
+        Assert.Equal(0, session.WaitingCount);
+        Publish("next", 1);
+        Assert.Equal("next", Assert.Single(ToSubscriber()).Payload);
+    }
+
+    [Fact]
     public void Purge_OfUnsentCopies_FreesTheWindowAndCompletesTheirPublishers()
     {
         var stuck = new TaskCompletionSource<int>();
