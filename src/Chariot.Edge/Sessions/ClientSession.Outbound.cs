@@ -141,18 +141,13 @@ internal sealed partial class ClientSession
             else if (delivery.AwaitsCommit)
             {
                 delivery.AwaitsCommit = false;
-                if (delivery.PacketId != 0 && _inflight.ContainsKey(delivery.PacketId))
+                if (delivery.PacketId != 0 && _inflight.ContainsKey(delivery.PacketId) && _connection is not null)
                 {
-                    if (_connection is not null)
-                    {
-                        Send(delivery, batch);
-                    }
-                }
-                else
-                {
-                    Fill(batch);
+                    Send(delivery, batch);
                 }
             }
+
+            Fill(batch);
         }
 
         ticket?.Complete(batch);
@@ -176,15 +171,54 @@ internal sealed partial class ClientSession
             else if (delivery.AwaitsCommit)
             {
                 delivery.Done = true;
-                if (delivery.PacketId != 0 && _inflight.Remove(delivery.PacketId))
+                if (delivery.PacketId != 0)
                 {
-                    Fill(batch);
+                    _inflight.Remove(delivery.PacketId);
                 }
+
+                Fill(batch);
             }
         }
 
         ticket?.Fail(ReasonCode.QuotaExceeded);
         ticket?.Complete(batch);
+    }
+
+    /// <summary>
+    /// The row keeps no packet id, so nothing may be sent under it: back to the front of the queue, for another try with the next
+    /// commit, acknowledgement or connection.
+    /// </summary>
+    private void OnPacketIdNotStored(Delivery delivery)
+    {
+        lock (Gate)
+        {
+            delivery.AwaitsCommit = false;
+            if (delivery.Done || Ended)
+            {
+                return;
+            }
+
+            if (_inflight.Remove(delivery.PacketId))
+            {
+                var earlier = new Stack<Delivery>();
+                while (_queue.TryPeek(out var head) && head.Sequence < delivery.Sequence)
+                {
+                    earlier.Push(_queue.PopFront());
+                }
+
+                _queue.PushFront(delivery);
+                while (earlier.TryPop(out var head))
+                {
+                    _queue.PushFront(head);
+                }
+
+                _waitingCount++;
+                _waitingBytes += delivery.Message.Size;
+            }
+
+            _reservedIds.Remove(delivery.PacketId);
+            delivery.PacketId = 0;
+        }
     }
 
     /// <summary>Stores deliveries sent before <paramref name="sentBefore"/> and not acknowledged; true when younger ones remain.</summary>
@@ -458,12 +492,14 @@ internal sealed partial class ClientSession
             _waitingBytes -= delivery.Message.Size;
             if (delivery.Done)
             {
+                _reservedIds.Remove(delivery.PacketId);
                 continue;
             }
 
             if (!delivery.Sent && delivery.Message.ExpiresAt <= Services.UnixMilliseconds)
             {
                 batch.Dropped++;
+                _reservedIds.Remove(delivery.PacketId);
                 Finish(delivery, batch);
                 continue;
             }
@@ -481,7 +517,8 @@ internal sealed partial class ClientSession
                 Services.Store.Submit(new RowWork(
                     Services,
                     transaction => transaction.SetDeliveryState(id, sequence, packetId, DeliveryState.Pending),
-                    committed => OnStored(delivery, committed)));
+                    committed => OnStored(delivery, committed),
+                    () => OnPacketIdNotStored(delivery)));
             }
             else
             {

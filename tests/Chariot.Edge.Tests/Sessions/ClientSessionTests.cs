@@ -305,6 +305,67 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void Qos2_WhoseIdCouldNotBeStored_IsSentWhenTheStoreWorksAgain()
+    {
+        var (session, connection) = Subscriber(window: 2);
+        for (var i = 0; i < 4; i++)
+        {
+            Publish($"{i}", 2);
+        }
+
+        _kit.Store.Commit();
+        var first = ToSubscriber();
+        Assert.Equal(["0", "1"], first.Select(packet => packet.Payload));
+        first.ForEach(packet => _kit.Receive(connection, EdgeKit.Ack(PacketType.PubRec, packet.Id)));
+        _kit.Store.Commit();
+        first.ForEach(packet => _kit.Receive(connection, EdgeKit.Ack(PacketType.PubComp, packet.Id)));
+        _kit.Store.Fails = work => work is RowWork;
+        _kit.Store.Commit();
+        _kit.Store.Fails = _ => false;
+        ToSubscriber();
+
+        session.Detach(connection, _kit.Time.GetUtcNow());
+        var wire = new ScriptedTransport();
+        _kit.Connect(session, wire);
+        _kit.Store.Commit();
+
+        var sent = SentPacket.Parse(wire.Sent);
+        Assert.Equal(["2", "3"], sent.Select(packet => packet.Payload));
+        Assert.Equal(sent.Select(packet => packet.Id), _kit.Store.Rows(2).Select(row => row.PacketId));
+    }
+
+    [Fact]
+    public void RefusedQos2_AtTheFrontOfTheQueue_DoesNotHoldUpWhatFollows()
+    {
+        var (session, connection) = Subscriber();
+        Publish("0", 2);
+        session.Detach(connection, _kit.Time.GetUtcNow());
+        var wire = new ScriptedTransport();
+        _kit.Connect(session, wire);
+        Publish("1", 1);
+        Assert.Empty(wire.Sent);
+
+        _kit.Store.Fails = work => _kit.Store.Pending == 1;
+        _kit.Store.Commit();
+
+        Assert.Equal("1", Assert.Single(SentPacket.Parse(wire.Sent)).Payload);
+    }
+
+    [Fact]
+    public void TooLargeForTheClient_DoesNotHoldUpWhatFollows()
+    {
+        var (_, connection) = Subscriber(window: 1);
+        connection.MaximumPacketSize = 50;
+        Publish(new string('x', 100), 2);
+        Publish("small", 1);
+
+        _kit.Store.Commit();
+
+        Assert.Equal("small", Assert.Single(ToSubscriber()).Payload);
+        Assert.Equal(2, ToPublisher().Count);
+    }
+
+    [Fact]
     public void Purge_OfUnsentCopies_FreesTheWindowAndCompletesTheirPublishers()
     {
         var stuck = new TaskCompletionSource<int>();
