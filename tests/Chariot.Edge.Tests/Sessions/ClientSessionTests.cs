@@ -366,6 +366,19 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void Qos2Will_IsStoredBeforeItIsSent()
+    {
+        Subscriber();
+        var will = new Chariot.Abstractions.Sessions.WillRecord("t/will"u8.ToArray(), "gone"u8.ToArray(), QualityOfService.ExactlyOnce, false);
+
+        _kit.Do(batch => _kit.Router.PublishWill(will, _publisher.Session!, batch));
+
+        Assert.Empty(ToSubscriber());
+        _kit.Store.Commit();
+        Assert.Equal("gone", Assert.Single(ToSubscriber()).Payload);
+    }
+
+    [Fact]
     public void Purge_OfUnsentCopies_FreesTheWindowAndCompletesTheirPublishers()
     {
         var stuck = new TaskCompletionSource<int>();
