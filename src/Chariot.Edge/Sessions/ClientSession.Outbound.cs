@@ -110,12 +110,20 @@ internal sealed partial class ClientSession
     /// <summary>A message without a publisher that waits (retained replay): queued in memory, and for a durable session stored as any other.</summary>
     private void DeliverTransient(Delivery delivery, FlushBatch batch)
     {
-        if (CanSend)
+        if (_spilled && _waitingBytes < Services.Limits.MaximumDurableQueueBytes)
+        {
+            // It was durable before this connection and has a stored queue: this one takes its place at the end of it.
+            var work = new DeliveryWork(Services);
+            Persist(delivery, work);
+            Enqueue(delivery);
+            Services.Store.Submit(work);
+        }
+        else if (CanSend)
         {
             Admit(delivery);
             Send(delivery, batch);
         }
-        else if (_connection is not null && _queue.Count < Services.Limits.MaximumQueuedMessages && _waitingBytes < Services.Limits.MaximumQueuedBytes)
+        else if (_connection is not null && !_spilled && _queue.Count < Services.Limits.MaximumQueuedMessages && _waitingBytes < Services.Limits.MaximumQueuedBytes)
         {
             Enqueue(delivery);
         }

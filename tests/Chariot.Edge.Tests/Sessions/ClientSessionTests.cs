@@ -379,6 +379,17 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void SessionThatIsNoLongerDurable_DeliversWhatWasStoredAndThenWhatComes()
+    {
+        var session = Spilled(3, out var connection);
+        session.SetExpiry(0);
+        Publish("new", 1);
+        Drain(session, connection, () => { });
+
+        Assert.Equal(["0", "1", "2", "new"], _seen);
+    }
+
+    [Fact]
     public void Purge_OfUnsentCopies_FreesTheWindowAndCompletesTheirPublishers()
     {
         var stuck = new TaskCompletionSource<int>();
