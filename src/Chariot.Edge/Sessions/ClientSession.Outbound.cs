@@ -1,3 +1,4 @@
+using System.Text;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
@@ -26,6 +27,7 @@ internal sealed partial class ClientSession
     private long _lastInMemory;
     private bool _spilled;
     private bool _loading;
+    private Task _load = Task.CompletedTask;
     private bool _hadRows;
     private long _waitingBytes;
     private long _waitingCount;
@@ -369,27 +371,68 @@ internal sealed partial class ClientSession
         }
     }
 
-    /// <summary>Removes stored rows that may no longer be delivered and are not in memory.</summary>
+    /// <summary>
+    /// Removes stored rows that may no longer be delivered and are not in memory. The rights must have been changed before: a
+    /// read of the queue that is under way judges by them what it has read.
+    /// </summary>
     public async Task PurgeStoredAsync(PublishPredicate isDenied)
     {
-        if (!_spilled)
+        var after = 0L;
+        while (true)
         {
-            return;
+            Task load;
+            lock (Gate)
+            {
+                if (!_spilled || Ended)
+                {
+                    return;
+                }
+
+                if (!_loading)
+                {
+                    _loading = true;
+                    after = _lastInMemory;
+                    break;
+                }
+
+                load = _load;
+            }
+
+            await load;
         }
 
+        try
+        {
+            await PurgeRowsAsync(isDenied, after);
+        }
+        finally
+        {
+            var batch = FlushBatch.Current;
+            lock (Gate)
+            {
+                _loading = false;
+                Fill(batch);
+            }
+
+            batch.Flush(Services.Metrics);
+        }
+    }
+
+    private async Task PurgeRowsAsync(PublishPredicate isDenied, long after)
+    {
         await Services.Store.FlushAsync();
-        var after = _lastInMemory;
         while (true)
         {
             var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
-            foreach (var row in rows)
+            lock (Gate)
             {
-                after = row.Sequence;
-                if (row.State == DeliveryState.Pending && isDenied(row.Message.Topic.Span))
+                foreach (var row in rows)
                 {
-                    Interlocked.Decrement(ref _waitingCount);
-                    Interlocked.Add(ref _waitingBytes, -row.Message.Size);
-                    Services.Store.Submit(new RemoveDeliveryWork(Services, SessionId, row.Sequence));
+                    after = row.Sequence;
+                    if (row.State == DeliveryState.Pending && isDenied(row.Message.Topic.Span))
+                    {
+                        RemoveUnloaded(row);
+                    }
                 }
             }
 
@@ -400,6 +443,13 @@ internal sealed partial class ClientSession
         }
 
         await Services.Store.FlushAsync();
+    }
+
+    private void RemoveUnloaded(StoredDelivery row)
+    {
+        _waitingCount--;
+        _waitingBytes -= row.Message.Size;
+        Services.Store.Submit(new RemoveDeliveryWork(Services, SessionId, row.Sequence));
     }
 
     private bool CanSend => _connection is not null && _queue.Count == 0 && !_spilled && _inflight.Count < _window;
@@ -537,7 +587,7 @@ internal sealed partial class ClientSession
         if (_spilled && !_loading && _connection is not null && _queue.Count == 0)
         {
             _loading = true;
-            _ = Task.Run(LoadMoreAsync);
+            _load = Task.Run(LoadMoreAsync);
         }
     }
 
@@ -566,8 +616,18 @@ internal sealed partial class ClientSession
                     return;
                 }
 
+                var rights = _access.List;
                 foreach (var row in rows.TakeWhile(row => row.Sequence <= through))
                 {
+                    // Rights may have been withdrawn since it was stored, or since it was read.
+                    if (row.State == DeliveryState.Pending && !rights.AllowsSubscribe(Encoding.UTF8.GetString(row.Message.Topic.Span)))
+                    {
+                        RemoveUnloaded(row);
+                        batch.Dropped++;
+                        _lastInMemory = row.Sequence;
+                        continue;
+                    }
+
                     _queue.PushBack(new Delivery(row.Message, row.Qos, row.Sequence)
                     {
                         PacketId = row.PacketId,

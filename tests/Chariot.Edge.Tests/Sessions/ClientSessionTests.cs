@@ -390,6 +390,44 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void Purge_RemovesWaitingCopies_StoredCopies_AndThoseBeingRead()
+    {
+        var session = _kit.Session("s", 2, durable: true, All);
+        for (var i = 0; i < 1300; i++)
+        {
+            PublishPacing($"{i}", 1);
+        }
+
+        _kit.Store.Commit();
+        var purged = 0;
+        Task? stored = null;
+        _kit.Store.AfterRead = () =>
+        {
+            // The configuration changes after rows have been read and before they are in the queue.
+            if (Interlocked.Exchange(ref purged, 1) == 0)
+            {
+                session.Access = new ClientAccess(AccessControlList.Nothing);
+                _kit.Do(batch => session.Purge(_ => true, batch));
+                stored = session.PurgeStoredAsync(_ => true);
+                ToSubscriber();
+            }
+        };
+        var connection = _kit.Connect(session, _toSubscriber, window: 1000);
+        foreach (var packet in ToSubscriber())
+        {
+            _kit.Receive(connection, EdgeKit.Ack(PacketType.PubAck, packet.Id));
+        }
+
+        _kit.Settle(session);
+        Assert.True(SpinWait.SpinUntil(() => { _kit.Store.Commit(); return stored is { IsCompleted: true }; }, 5000));
+        _kit.Settle(session);
+
+        Assert.Empty(ToSubscriber());
+        Assert.Empty(_kit.Store.Rows(2));
+        Assert.Equal(0, session.WaitingCount);
+    }
+
+    [Fact]
     public void Purge_OfUnsentCopies_FreesTheWindowAndCompletesTheirPublishers()
     {
         var stuck = new TaskCompletionSource<int>();
