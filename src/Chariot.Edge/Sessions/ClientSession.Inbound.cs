@@ -29,6 +29,15 @@ internal sealed partial class ClientSession
         }
     }
 
+    /// <summary>Whether a packet id is booked, and if so whether PUBREC may be sent again.</summary>
+    public bool IsBooked(ushort packetId, out bool committed)
+    {
+        lock (Gate)
+        {
+            return _inbound.TryGetValue(packetId, out committed);
+        }
+    }
+
     public void LoadInbound(ushort packetId)
     {
         lock (Gate)
@@ -55,9 +64,11 @@ internal sealed partial class ClientSession
             {
                 _inbound[packetId] = true;
             }
-            else
+            else if (_inbound.Remove(packetId) && _isDurable)
             {
-                _inbound.Remove(packetId);
+                // It may be committed: after a restart the next message under this id would pass for a retransmission.
+                var id = SessionId;
+                Services.Store.Submit(new RowWork(Services, transaction => transaction.DeleteInbound(id, packetId)));
             }
 
             connection = _connection;

@@ -484,6 +484,23 @@ public sealed class ClientSessionTests : IDisposable
         Assert.Single(_kit.Store.Rows(2));
     }
 
+    [Fact]
+    public void RefusedQos2OfADurablePublisher_LeavesNoInboundIdBehind()
+    {
+        _kit.Services.Limits = new MqttLimits { MaximumDurableQueueBytes = 2 };
+        _kit.Session("s", 2, durable: true, All);
+        var wire = new ScriptedTransport();
+        var durable = _kit.Session("d", 7, durable: true);
+        var publisher = _kit.Connect(durable, wire);
+
+        _kit.Receive(publisher, EdgeKit.PublishPacket("t/a", "mmmmmmm", 2, 5));
+        _kit.Store.Commit();
+
+        Assert.Empty(wire.Sent);
+        Assert.Equal(0, durable.InboundCount);
+        Assert.Empty(_kit.Store.Inbound(7));
+    }
+
     private readonly List<string> _seen = [];
     private int _toSubscriberFirstSend = EdgeKit.PublishPacket("t/a", "sending", 1, 1).Length;
 
