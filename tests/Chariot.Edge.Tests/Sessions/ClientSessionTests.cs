@@ -501,6 +501,19 @@ public sealed class ClientSessionTests : IDisposable
         Assert.Empty(_kit.Store.Inbound(7));
     }
 
+    [Fact]
+    public void RetransmittedQos2_WhoseRightIsGone_IsAnsweredAsTheOneThatWasTaken()
+    {
+        _kit.Receive(_publisher, EdgeKit.PublishPacket("t/a", "m", 2, 5));
+        _publisher.Version = ProtocolVersion.V500;
+        _toPublisher.TakeSent();
+        _publisher.Session!.Access = ClientAccess.Nothing;
+
+        _kit.Receive(_publisher, Chariot.Edge.Tests.Codec.Bytes.Packet(0x3C, "t/a", 0, 5, 0, "m"u8.ToArray()));
+
+        Assert.Equal([0x50, 2, 0, 5], _toPublisher.TakeSent());
+    }
+
     private readonly List<string> _seen = [];
     private int _toSubscriberFirstSend = EdgeKit.PublishPacket("t/a", "sending", 1, 1).Length;
 
