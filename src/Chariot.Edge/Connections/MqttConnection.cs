@@ -163,6 +163,7 @@ internal sealed class MqttConnection
         Interlocked.Exchange(ref _closing, 1);
         Outbound.Close();
         Transport.Abort();
+        Interlocked.Exchange(ref _resume, null)?.TrySetResult();
     }
 
     public void SendAcknowledgement(PacketType type, ushort packetId, ReasonCode reason, FlushBatch batch)
@@ -244,7 +245,8 @@ internal sealed class MqttConnection
             }
 
             MakeRoom();
-            if (_unsettled >= PauseAt)
+            // A 5.0 client is bounded by Receive Maximum; its PUBRELs must be read.
+            if (_unsettled >= PauseAt && Version != ProtocolVersion.V500)
             {
                 await WhenSettledAsync();
             }
@@ -320,8 +322,8 @@ internal sealed class MqttConnection
     private Task WhenSettledAsync()
     {
         var resume = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _resume, resume);
-        if (Volatile.Read(ref _unsettled) < PauseAt)
+        Interlocked.Exchange(ref _resume, resume);
+        if (Volatile.Read(ref _unsettled) < PauseAt || Volatile.Read(ref _closing) != 0)
         {
             resume.TrySetResult();
         }
@@ -385,17 +387,4 @@ internal sealed class MqttConnection
         Outbound.Close();
         Transport.Abort();
     }
-}
-
-/// <summary>Why a batch ended.</summary>
-internal enum BatchEnd : byte
-{
-    /// <summary>Everything complete has been handled.</summary>
-    NeedsMore,
-
-    /// <summary>A control packet has to be handled before the packets behind it.</summary>
-    Control,
-
-    /// <summary>The connection is to be closed; the reason has been sent.</summary>
-    Close,
 }

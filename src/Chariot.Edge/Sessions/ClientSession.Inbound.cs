@@ -79,7 +79,7 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (reason >= ReasonCode.UnspecifiedError)
+        if (reason >= ReasonCode.UnspecifiedError || !CountsUntilReleased(connection))
         {
             connection.PublishSettled();
         }
@@ -114,7 +114,7 @@ internal sealed partial class ClientSession
 
         if (!_isDurable)
         {
-            connection.PublishSettled();
+            SettleReleased(connection);
             connection.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.Success, batch);
             return;
         }
@@ -132,11 +132,25 @@ internal sealed partial class ClientSession
             {
                 if (removed)
                 {
-                    current.PublishSettled();
+                    SettleReleased(current);
                 }
 
                 current.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.Success, committed);
             }
         }));
+    }
+
+    /// <summary>
+    /// 5.0: a QoS 2 publish takes from Receive Maximum until PUBCOMP (section 4.9). Before 5.0 it counts until it is answered
+    /// only: a client may send all of its publishes before their PUBRELs, which are not read while too many count.
+    /// </summary>
+    private static bool CountsUntilReleased(MqttConnection connection) => connection.Version == ProtocolVersion.V500;
+
+    private static void SettleReleased(MqttConnection connection)
+    {
+        if (CountsUntilReleased(connection))
+        {
+            connection.PublishSettled();
+        }
     }
 }
