@@ -135,7 +135,7 @@ internal sealed class EdgeKit : IDisposable
             Assert.True(Environment.TickCount64 < deadline, "the store's queue is still being read");
             Thread.Yield();
         }
-        while (Store.Pending > 0 || sessions.Any(session => Volatile.Read(ref Loading(session))));
+        while (Store.Pending > 0 || sessions.Any(IsLoading));
     }
 
     public ApplicationMessage Message(long id, string topic, string payload, QualityOfService qos) => new()
@@ -152,8 +152,16 @@ internal sealed class EdgeKit : IDisposable
 
     public static byte[] Ack(PacketType type, ushort id) => [(byte)((int)type << 4 | (type == PacketType.PubRel ? 2 : 0)), 2, (byte)(id >> 8), (byte)id];
 
+    public static bool IsLoading(ClientSession session)
+    {
+        lock (session.Gate)
+        {
+            return Loading(session);
+        }
+    }
+
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_loading")]
-    public static extern ref bool Loading(ClientSession session);
+    private static extern ref bool Loading(ClientSession session);
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_running")]
     private static extern ref bool Running(AckOrPersistTimer timer);

@@ -9,6 +9,8 @@ using Chariot.Edge.Transports;
 
 namespace Chariot.Edge.Tests.Packets;
 
+/// <summary>Alone: other tests would take arrays out of the shared pool.</summary>
+[Collection(nameof(Alone))]
 public sealed class PublishAllocationTests : IDisposable
 {
     private const int Messages = 100_000;

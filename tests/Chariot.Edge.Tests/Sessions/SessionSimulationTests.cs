@@ -364,7 +364,7 @@ public class SessionSimulationTests
         {
             // A read of the queue ends only by what the store does; what it waits for is among what is pending.
             var deadline = Environment.TickCount64 + 10_000;
-            while (Volatile.Read(ref EdgeKit.Loading(_subscriber)))
+            while (EdgeKit.IsLoading(_subscriber))
             {
                 Assert.True(Environment.TickCount64 < deadline, $"{Where}: the queue is still being read");
                 _store.Commit();
