@@ -72,15 +72,30 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     /// Puts the session on a connection. What is unacknowledged waits at the front of the queue from now on, so that nothing
     /// new overtakes it before <see cref="Resume"/> sends it again.
     /// </summary>
-    public void Attach(MqttConnection connection, int receiveMaximum)
+    /// <returns>
+    /// False when the session has ended or a CONNECT of a higher <paramref name="epoch"/> has it: this connection must close.
+    /// </returns>
+    public bool Attach(MqttConnection connection, int receiveMaximum, long epoch)
     {
+        MqttConnection? displaced;
         lock (Gate)
         {
+            if (Ended || epoch < Epoch)
+            {
+                return false;
+            }
+
+            Epoch = epoch;
+            displaced = _connection;
             _connection = connection;
             DisconnectedAt = null;
             _window = Math.Min(receiveMaximum, Services.Limits.MaximumInflight);
             RequeueUnacknowledged();
         }
+
+        // Two CONNECTs at the same time: neither found the other on the session.
+        displaced?.Close(ReasonCode.SessionTakenOver);
+        return true;
     }
 
     /// <summary>Takes the session off <paramref name="connection"/>; false when it is not on it (any more).</summary>
@@ -108,6 +123,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     public void End(FlushBatch batch)
     {
         List<PublishTicket> tickets = [];
+        MqttConnection? connection;
         lock (Gate)
         {
             if (Ended)
@@ -116,6 +132,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             }
 
             Ended = true;
+            connection = _connection;
             _connection = null;
             CollectTickets(tickets);
             _inflight.Clear();
@@ -131,6 +148,8 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             ticket.Complete(batch);
         }
 
+        // It came while the session was being removed, and would wait for messages for ever.
+        connection?.Close(ReasonCode.SessionTakenOver);
         if (_hadRows)
         {
             var id = SessionId;

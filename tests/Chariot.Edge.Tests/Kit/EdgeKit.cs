@@ -103,7 +103,7 @@ internal sealed class EdgeKit : IDisposable
             Version = version,
             MaximumInboundPacketSize = Services.Limits.MaximumPacketSize,
         };
-        session.Attach(connection, window);
+        Assert.True(session.Attach(connection, window, session.Epoch));
         Do(session.Resume);
         return connection;
     }

@@ -209,7 +209,7 @@ public sealed class ClientSessionTests : IDisposable
         var wire = new ScriptedTransport();
         var next = new MqttConnection(wire, _kit.Dispatcher, _kit.Metrics, _kit.Log, 1 << 20, 1000) { Session = session };
 
-        session.Attach(next, 5);
+        Assert.True(session.Attach(next, 5, session.Epoch));
         Publish("1", 1);
         _kit.Do(session.Resume);
 
@@ -515,6 +515,41 @@ public sealed class ClientSessionTests : IDisposable
         Assert.Equal([0x50, 2, 0, 5], _toPublisher.TakeSent());
     }
 
+    [Fact]
+    public void OfTwoConnections_TheOneOfTheLaterConnectKeepsTheSession_InWhateverOrderTheyCome()
+    {
+        foreach (var laterFirst in new[] { true, false })
+        {
+            var session = _kit.Session("s", 2, durable: true);
+            var (earlier, later) = (Connection(session), Connection(session));
+            if (laterFirst)
+            {
+                Assert.True(session.Attach(later, 10, epoch: 2));
+                Assert.False(session.Attach(earlier, 10, epoch: 1));
+            }
+            else
+            {
+                Assert.True(session.Attach(earlier, 10, epoch: 1));
+                Assert.True(session.Attach(later, 10, epoch: 2));
+                Assert.Equal(ReasonCode.SessionTakenOver, earlier.CloseReason);
+            }
+
+            Assert.Same(later, session.Connection);
+            Assert.Null(later.CloseReason);
+        }
+    }
+
+    [Fact]
+    public void ConnectionOnASessionThatEnds_IsClosed_AndNoneCanComeAfterwards()
+    {
+        var (session, connection) = Subscriber();
+
+        _kit.Do(session.End);
+
+        Assert.Equal(ReasonCode.SessionTakenOver, connection.CloseReason);
+        Assert.False(session.Attach(Connection(session), 10, epoch: 9));
+    }
+
     private readonly List<string> _seen = [];
     private int _toSubscriberFirstSend = EdgeKit.PublishPacket("t/a", "sending", 1, 1).Length;
 
@@ -594,6 +629,9 @@ public sealed class ClientSessionTests : IDisposable
         var publisher = _kit.Connect(_kit.Session("q", 9, durable: false), new ScriptedTransport());
         _kit.Receive(publisher, EdgeKit.PublishPacket("t/a", payload, qos, 1));
     }
+
+    private MqttConnection Connection(ClientSession session) =>
+        new(new ScriptedTransport(), _kit.Dispatcher, _kit.Metrics, _kit.Log, 1 << 20, 1000) { Session = session };
 
     private List<SentPacket> ToPublisher() => SentPacket.Parse(_toPublisher.TakeSent());
 
