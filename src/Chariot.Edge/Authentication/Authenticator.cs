@@ -9,8 +9,8 @@ namespace Chariot.Edge.Authentication;
 
 /// <summary>
 /// Who a client is. A user name or password that was given is checked and never falls back to anonymous; without either the
-/// anonymous rule decides. Every refusal for a wrong pair is the same and is released on a 250 ms grid, so that neither its
-/// code nor its time tells an unknown user from a wrong password.
+/// anonymous rule decides. Every refusal for a wrong pair is the same and is released on a 250 ms grid, at least 250 ms after it
+/// was asked for, so that neither its code nor its time tells an unknown user from a wrong password, hashed or not.
 /// </summary>
 internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer sealer, TimeProvider time) : IDisposable
 {
@@ -38,6 +38,7 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
                 : AuthenticationResult.Refuse(ReasonCode.NotAuthorized);
         }
 
+        var asked = time.GetUtcNow();
         var throttleKey = $"{address} {username}";
         if (_throttle.IsBlocked(throttleKey))
         {
@@ -57,7 +58,7 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
 
         if (credential is not { Enabled: true } || password is null || password.Length == 0)
         {
-            return await RefuseAsync(throttleKey, cancellationToken);
+            return await RefuseAsync(throttleKey, asked, cancellationToken);
         }
 
         var verdict = await VerifyAsync(credential, password, cancellationToken);
@@ -68,7 +69,7 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
 
         if (verdict is false)
         {
-            return await RefuseAsync(throttleKey, cancellationToken);
+            return await RefuseAsync(throttleKey, asked, cancellationToken);
         }
 
         _throttle.Succeeded(throttleKey);
@@ -134,11 +135,14 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
         }
     }
 
-    private async ValueTask<AuthenticationResult> RefuseAsync(string throttleKey, CancellationToken cancellationToken)
+    private async ValueTask<AuthenticationResult> RefuseAsync(string throttleKey, DateTimeOffset asked, CancellationToken cancellationToken)
     {
         _throttle.Failed(throttleKey);
-        var past = Environment.TickCount64 % GridMilliseconds;
-        await Task.Delay(TimeSpan.FromMilliseconds(GridMilliseconds - past), time, cancellationToken);
+        // From when it was asked, not from now: a password that was hashed first has used some of the time.
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var earliest = Math.Max(now, asked.ToUnixTimeMilliseconds() + GridMilliseconds);
+        var release = ((earliest / GridMilliseconds) + 1) * GridMilliseconds;
+        await Task.Delay(TimeSpan.FromMilliseconds(release - now), time, cancellationToken);
         return AuthenticationResult.Refuse(ReasonCode.BadUserNameOrPassword);
     }
 }

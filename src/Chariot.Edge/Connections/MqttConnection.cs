@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net.Sockets;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Access;
@@ -32,7 +31,7 @@ internal sealed class MqttConnection
     private readonly EdgeMetrics _metrics;
     private readonly EdgeLog _log;
     private readonly BatchMarker _batch = new();
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(InitialBuffer);
+    private byte[] _buffer = BufferPool.Rent(InitialBuffer);
     private int _start;
     private int _end;
     private int _unsettled;
@@ -165,6 +164,7 @@ internal sealed class MqttConnection
         Interlocked.Exchange(ref _closing, 1);
         Outbound.Close();
         Transport.Abort();
+        Interlocked.Exchange(ref _resume, null)?.TrySetResult();
     }
 
     public void SendAcknowledgement(PacketType type, ushort packetId, ReasonCode reason, FlushBatch batch)
@@ -246,7 +246,8 @@ internal sealed class MqttConnection
             }
 
             MakeRoom();
-            if (_unsettled >= PauseAt)
+            // A 5.0 client is bounded by Receive Maximum; its PUBRELs must be read.
+            if (_unsettled >= PauseAt && Version != ProtocolVersion.V500)
             {
                 await WhenSettledAsync();
             }
@@ -288,8 +289,8 @@ internal sealed class MqttConnection
             // Everything was read: a buffer that was filled to the brim may be larger next time.
             if (_end == _buffer.Length && _buffer.Length < MaximumReadAhead)
             {
-                ArrayPool<byte>.Shared.Return(_buffer);
-                _buffer = ArrayPool<byte>.Shared.Rent(_buffer.Length * 4);
+                BufferPool.Return(_buffer);
+                _buffer = BufferPool.Rent(_buffer.Length * 4);
             }
 
             _start = _end = 0;
@@ -299,9 +300,9 @@ internal sealed class MqttConnection
         // Grows with what has really arrived, never to a declared length.
         if (_start == 0 && _end == _buffer.Length)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            var larger = BufferPool.Rent(_buffer.Length * 2);
             _buffer.AsSpan(0, _end).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer);
+            BufferPool.Return(_buffer);
             _buffer = larger;
         }
         else if (_start > 0)
@@ -311,9 +312,9 @@ internal sealed class MqttConnection
             _start = 0;
             if (_end > _buffer.Length / 2 && _buffer.Length < MaximumReadAhead)
             {
-                var larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 4);
+                var larger = BufferPool.Rent(_buffer.Length * 4);
                 _buffer.AsSpan(0, _end).CopyTo(larger);
-                ArrayPool<byte>.Shared.Return(_buffer);
+                BufferPool.Return(_buffer);
                 _buffer = larger;
             }
         }
@@ -322,8 +323,8 @@ internal sealed class MqttConnection
     private Task WhenSettledAsync()
     {
         var resume = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _resume, resume);
-        if (Volatile.Read(ref _unsettled) < PauseAt)
+        Interlocked.Exchange(ref _resume, resume);
+        if (Volatile.Read(ref _unsettled) < PauseAt || Volatile.Read(ref _closing) != 0)
         {
             resume.TrySetResult();
         }
@@ -363,7 +364,7 @@ internal sealed class MqttConnection
 
         Interlocked.Exchange(ref _resume, null)?.TrySetResult();
         _metrics.AddConnectionBytes(_bytesReceived, Outbound.BytesSent);
-        ArrayPool<byte>.Shared.Return(_buffer);
+        BufferPool.Return(_buffer);
         _buffer = [];
     }
 

@@ -45,6 +45,11 @@ internal sealed partial class OutboundBuffer
             }
 
             _fillLength = kept;
+            if (kept == 0)
+            {
+                Release(ref _fill);
+            }
+
             return count;
         }
     }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using Chariot.Edge.Transports;
 
@@ -186,11 +185,7 @@ internal sealed partial class OutboundBuffer
             _closed = true;
             drained = _drained;
             _drained = null;
-            if (!_sending)
-            {
-                Release(ref _fill);
-            }
-
+            Release(ref _fill);
             _fillLength = 0;
         }
 
@@ -223,7 +218,7 @@ internal sealed partial class OutboundBuffer
 
     private void Grow(int length)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(InitialSize, Math.Max(_fill.Length * 2, _fillLength + length)));
+        var larger = BufferPool.Rent(Math.Max(InitialSize, Math.Max(_fill.Length * 2, _fillLength + length)));
         _fill.AsSpan(0, _fillLength).CopyTo(larger);
         Release(ref _fill);
         _fill = larger;
@@ -345,15 +340,20 @@ internal sealed partial class OutboundBuffer
 
     private void Break(Exception error)
     {
+        TaskCompletionSource? drained;
         lock (_gate)
         {
             _sending = false;
             _closed = true;
+            drained = _drained;
+            _drained = null;
             Release(ref _send);
             Release(ref _fill);
             _fillLength = 0;
         }
 
+        // Whoever waits for room may be the read loop itself, which nobody else could end.
+        drained?.TrySetResult();
         _onBroken(error);
     }
 
@@ -362,7 +362,7 @@ internal sealed partial class OutboundBuffer
     {
         if (buffer.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            BufferPool.Return(buffer);
             buffer = [];
         }
     }

@@ -236,7 +236,11 @@ internal sealed class ConnectHandler(
             session.Access = new ClientAccess(access);
         }
 
-        session.Epoch = opened.Epoch;
+        lock (session.Gate)
+        {
+            session.Epoch = Math.Max(session.Epoch, opened.Epoch);
+        }
+
         session.CleanStart = packet.CleanStart;
         session.Will = packet.Will;
         session.SetExpiry(expiry);
@@ -282,8 +286,15 @@ internal sealed class ConnectHandler(
         connection.Session = session;
         connection.SendControl(answer[..PacketWriter.WriteConnAck(answer, packet.Version, ReasonCode.Success, opened.SessionPresent, properties)], batch);
         // Only now: nothing may reach the client before its CONNACK.
-        session.Attach(connection, packet.ReceiveMaximum);
-        session.Resume(batch);
+        if (session.Attach(connection, packet.ReceiveMaximum, opened.Epoch))
+        {
+            session.Resume(batch);
+        }
+        else
+        {
+            connection.Close(ReasonCode.SessionTakenOver);
+        }
+
         batch.Flush(services.Metrics);
     }
 

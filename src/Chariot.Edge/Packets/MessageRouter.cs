@@ -134,7 +134,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             ExpiresAt = will.MessageExpirySeconds is { } seconds ? now + (seconds * 1000L) : long.MaxValue,
         };
         var entry = routes.GetTopic(will.Topic);
-        var job = new PublishJob(services, message, storesFirst: false, makeTicket: null);
+        var job = new PublishJob(services, message, storesFirst: will.QualityOfService == QualityOfService.ExactlyOnce, makeTicket: null);
         if (will.Retain && Retain(job) != ReasonCode.Success)
         {
             batch.Dropped++;

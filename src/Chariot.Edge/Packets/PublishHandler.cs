@@ -241,6 +241,18 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
     /// <summary>A PUBLISH without the right to it: told to 5.0 clients, acknowledged and dropped for 3.1.1 [MQTT-3.3.5-2].</summary>
     private ReasonCode Deny(MqttConnection connection, ClientSession session, in PublishView view, FlushBatch batch)
     {
+        // Taken while the right was there: a refusal would free the id at the client while it stays booked here, and the next
+        // message under it would pass for a retransmission.
+        if (view.Qos == QualityOfService.ExactlyOnce && session.IsBooked(view.PacketId, out var committed))
+        {
+            if (committed)
+            {
+                connection.SendAcknowledgement(PacketType.PubRec, view.PacketId, ReasonCode.Success, batch);
+            }
+
+            return ReasonCode.Success;
+        }
+
         batch.Dropped++;
         if (OnDenied == OnDenied.Disconnect)
         {

@@ -29,6 +29,15 @@ internal sealed partial class ClientSession
         }
     }
 
+    /// <summary>Whether a packet id is booked, and if so whether PUBREC may be sent again.</summary>
+    public bool IsBooked(ushort packetId, out bool committed)
+    {
+        lock (Gate)
+        {
+            return _inbound.TryGetValue(packetId, out committed);
+        }
+    }
+
     public void LoadInbound(ushort packetId)
     {
         lock (Gate)
@@ -55,9 +64,11 @@ internal sealed partial class ClientSession
             {
                 _inbound[packetId] = true;
             }
-            else
+            else if (_inbound.Remove(packetId) && _isDurable)
             {
-                _inbound.Remove(packetId);
+                // It may be committed: after a restart the next message under this id would pass for a retransmission.
+                var id = SessionId;
+                Services.Store.Submit(new RowWork(Services, transaction => transaction.DeleteInbound(id, packetId)));
             }
 
             connection = _connection;
@@ -68,7 +79,7 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (reason >= ReasonCode.UnspecifiedError)
+        if (reason >= ReasonCode.UnspecifiedError || !CountsUntilReleased(connection))
         {
             connection.PublishSettled();
         }
@@ -103,7 +114,7 @@ internal sealed partial class ClientSession
 
         if (!_isDurable)
         {
-            connection.PublishSettled();
+            SettleReleased(connection);
             connection.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.Success, batch);
             return;
         }
@@ -121,11 +132,25 @@ internal sealed partial class ClientSession
             {
                 if (removed)
                 {
-                    current.PublishSettled();
+                    SettleReleased(current);
                 }
 
                 current.SendAcknowledgement(PacketType.PubComp, packetId, ReasonCode.Success, committed);
             }
         }));
+    }
+
+    /// <summary>
+    /// 5.0: a QoS 2 publish takes from Receive Maximum until PUBCOMP (section 4.9). Before 5.0 it counts until it is answered
+    /// only: a client may send all of its publishes before their PUBRELs, which are not read while too many count.
+    /// </summary>
+    private static bool CountsUntilReleased(MqttConnection connection) => connection.Version == ProtocolVersion.V500;
+
+    private static void SettleReleased(MqttConnection connection)
+    {
+        if (CountsUntilReleased(connection))
+        {
+            connection.PublishSettled();
+        }
     }
 }

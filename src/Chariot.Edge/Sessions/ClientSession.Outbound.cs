@@ -1,3 +1,4 @@
+using System.Text;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
@@ -18,6 +19,7 @@ internal sealed partial class ClientSession
     private readonly Dictionary<ushort, Delivery> _inflight = [];
     private readonly DeliveryQueue _queue = new();
     private readonly Queue<Delivery> _unpersisted = new();
+    private readonly Queue<Delivery> _unsettledSpills = new();
     private readonly HashSet<ushort> _reservedIds = [];
     private int _window = 1;
     private ushort _lastPacketId;
@@ -25,6 +27,7 @@ internal sealed partial class ClientSession
     private long _lastInMemory;
     private bool _spilled;
     private bool _loading;
+    private Task _load = Task.CompletedTask;
     private bool _hadRows;
     private long _waitingBytes;
     private long _waitingCount;
@@ -35,16 +38,6 @@ internal sealed partial class ClientSession
     public long WaitingCount => Volatile.Read(ref _waitingCount);
 
     public bool HasHeadroom => _inflight.Count < _window && _queue.Count == 0 && !_spilled;
-
-    /// <summary>What the store holds for a session loaded at start.</summary>
-    public void LoadStored(StoredQueueSize size)
-    {
-        _lastSequence = size.HighestSequence;
-        _waitingCount = size.Count;
-        _waitingBytes = size.Bytes;
-        _spilled = size.Count > 0;
-        _hadRows = true;
-    }
 
     /// <summary>
     /// Takes a message for this session at <paramref name="qos"/> 1 or 2. Sent at once when there is room, queued otherwise.
@@ -99,8 +92,7 @@ internal sealed partial class ClientSession
             else
             {
                 delivery.Ticket = job.TicketForTarget();
-                // Rows are stored in order: what was sent before and is unacknowledged goes first, or after a crash this one would overtake it.
-                PersistAll(job.Work);
+                PersistAll();
                 Persist(delivery, job.Work);
                 Enqueue(delivery);
             }
@@ -110,12 +102,20 @@ internal sealed partial class ClientSession
     /// <summary>A message without a publisher that waits (retained replay): queued in memory, and for a durable session stored as any other.</summary>
     private void DeliverTransient(Delivery delivery, FlushBatch batch)
     {
-        if (CanSend)
+        if (_spilled && _waitingBytes < Services.Limits.MaximumDurableQueueBytes)
+        {
+            // It was durable before this connection and has a stored queue: this one takes its place at the end of it.
+            var work = new DeliveryWork(Services);
+            Persist(delivery, work);
+            Enqueue(delivery);
+            Services.Store.Submit(work);
+        }
+        else if (CanSend)
         {
             Admit(delivery);
             Send(delivery, batch);
         }
-        else if (_connection is not null && _queue.Count < Services.Limits.MaximumQueuedMessages && _waitingBytes < Services.Limits.MaximumQueuedBytes)
+        else if (_connection is not null && !_spilled && _queue.Count < Services.Limits.MaximumQueuedMessages && _waitingBytes < Services.Limits.MaximumQueuedBytes)
         {
             Enqueue(delivery);
         }
@@ -123,87 +123,6 @@ internal sealed partial class ClientSession
         {
             batch.Dropped++;
         }
-    }
-
-    /// <summary>The row of <paramref name="delivery"/> is committed.</summary>
-    public void OnStored(Delivery delivery, FlushBatch batch)
-    {
-        PublishTicket? ticket;
-        lock (Gate)
-        {
-            delivery.Durability = Durability.Stored;
-            ticket = delivery.TakeTicket();
-            if (delivery.Done || Ended)
-            {
-                RemoveRow(delivery);
-            }
-            else if (delivery.AwaitsCommit)
-            {
-                delivery.AwaitsCommit = false;
-                if (delivery.PacketId != 0 && _inflight.ContainsKey(delivery.PacketId))
-                {
-                    if (_connection is not null)
-                    {
-                        Send(delivery, batch);
-                    }
-                }
-                else
-                {
-                    Fill(batch);
-                }
-            }
-        }
-
-        ticket?.Complete(batch);
-    }
-
-    /// <summary>The store refused the row: its publisher is not acknowledged; the delivery itself goes on in memory only when QoS 1.</summary>
-    public void OnNotStored(Delivery delivery, FlushBatch batch)
-    {
-        PublishTicket? ticket;
-        lock (Gate)
-        {
-            ticket = delivery.TakeTicket();
-            delivery.Durability = Durability.None;
-            if (delivery.AwaitsCommit)
-            {
-                delivery.Done = true;
-                if (delivery.PacketId != 0 && _inflight.Remove(delivery.PacketId))
-                {
-                    Fill(batch);
-                }
-            }
-        }
-
-        ticket?.Fail(ReasonCode.QuotaExceeded);
-        ticket?.Complete(batch);
-    }
-
-    /// <summary>Stores deliveries sent before <paramref name="sentBefore"/> and not acknowledged; true when younger ones remain.</summary>
-    public bool PersistUnacknowledged(long sentBefore)
-    {
-        var work = new DeliveryWork(Services);
-        bool more;
-        lock (Gate)
-        {
-            while (_unpersisted.TryPeek(out var delivery) && (delivery.Done || delivery.Durability != Durability.None || delivery.SentAt <= sentBefore))
-            {
-                _unpersisted.Dequeue();
-                if (!delivery.Done && delivery.Durability == Durability.None)
-                {
-                    Persist(delivery, work);
-                }
-            }
-
-            more = _unpersisted.Count > 0;
-        }
-
-        if (!work.IsEmpty)
-        {
-            Services.Store.Submit(work);
-        }
-
-        return more;
     }
 
     public void OnPubAck(ushort packetId, FlushBatch batch)
@@ -275,90 +194,8 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
-            foreach (var delivery in _inflight.Values.OrderByDescending(delivery => delivery.Sequence).ToList())
-            {
-                _reservedIds.Add(delivery.PacketId);
-                _queue.PushFront(delivery);
-            }
-
-            _waitingCount += _inflight.Count;
-            _waitingBytes += _inflight.Values.Sum(delivery => (long)delivery.Message.Size);
-            _inflight.Clear();
             Fill(batch);
         }
-    }
-
-    /// <summary>
-    /// Removes what may no longer be delivered from the window's unsent part and the queue in memory. Rows of deliveries that
-    /// were never loaded are removed by <see cref="PurgeStoredAsync"/>.
-    /// </summary>
-    public void Purge(PublishPredicate isDenied, FlushBatch batch)
-    {
-        lock (Gate)
-        {
-            var unsent = new List<ushort>();
-            var removed = _connection?.Outbound.RemovePublishes(isDenied, unsent) ?? 0;
-            batch.Dropped += removed;
-            foreach (var packetId in unsent)
-            {
-                if (_inflight.Remove(packetId, out var delivery))
-                {
-                    Finish(delivery, batch);
-                }
-            }
-
-            // Not sent yet, because their commit is under way.
-            foreach (var delivery in _inflight.Values.Where(delivery => delivery.AwaitsCommit && isDenied(delivery.Message.Topic.Span)).ToList())
-            {
-                _inflight.Remove(delivery.PacketId);
-                Finish(delivery, batch);
-            }
-
-            // What the client already has (sent, or QoS 2 released) runs to its end on the other side; here its retransmission ends.
-            foreach (var delivery in _queue.RemoveAll(delivery => delivery.State == DeliveryState.Pending && isDenied(delivery.Message.Topic.Span)))
-            {
-                _waitingCount--;
-                _waitingBytes -= delivery.Message.Size;
-                batch.Dropped++;
-                _reservedIds.Remove(delivery.PacketId);
-                Finish(delivery, batch);
-            }
-
-            Fill(batch);
-        }
-    }
-
-    /// <summary>Removes stored rows that may no longer be delivered and are not in memory.</summary>
-    public async Task PurgeStoredAsync(PublishPredicate isDenied)
-    {
-        if (!_spilled)
-        {
-            return;
-        }
-
-        await Services.Store.FlushAsync();
-        var after = _lastInMemory;
-        while (true)
-        {
-            var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
-            foreach (var row in rows)
-            {
-                after = row.Sequence;
-                if (row.State == DeliveryState.Pending && isDenied(row.Message.Topic.Span))
-                {
-                    Interlocked.Decrement(ref _waitingCount);
-                    Interlocked.Add(ref _waitingBytes, -row.Message.Size);
-                    Services.Store.Submit(new RemoveDeliveryWork(Services, SessionId, row.Sequence));
-                }
-            }
-
-            if (rows.Count < LoadSize)
-            {
-                break;
-            }
-        }
-
-        await Services.Store.FlushAsync();
     }
 
     private bool CanSend => _connection is not null && _queue.Count == 0 && !_spilled && _inflight.Count < _window;
@@ -373,6 +210,19 @@ internal sealed partial class ClientSession
                 connection.SendAcknowledgement(PacketType.PubRel, delivery.PacketId, ReasonCode.Success, batch);
             }
         }
+    }
+
+    private void RequeueUnacknowledged()
+    {
+        foreach (var delivery in _inflight.Values.OrderByDescending(delivery => delivery.Sequence).ToList())
+        {
+            _reservedIds.Add(delivery.PacketId);
+            _queue.PushFront(delivery);
+        }
+
+        _waitingCount += _inflight.Count;
+        _waitingBytes += _inflight.Values.Sum(delivery => (long)delivery.Message.Size);
+        _inflight.Clear();
     }
 
     private void Admit(Delivery delivery)
@@ -417,7 +267,14 @@ internal sealed partial class ClientSession
         if (_spilled || (_isDurable && _queue.Count >= MemoryLimit))
         {
             // Its row is (about to be) stored; it is read back when its turn comes.
-            _spilled = true;
+            if (!_spilled)
+            {
+                _spilled = true;
+                _lastInMemory = delivery.Sequence - 1;
+            }
+
+            delivery.Spilled = true;
+            _unsettledSpills.Enqueue(delivery);
             return;
         }
 
@@ -439,12 +296,14 @@ internal sealed partial class ClientSession
             _waitingBytes -= delivery.Message.Size;
             if (delivery.Done)
             {
+                _reservedIds.Remove(delivery.PacketId);
                 continue;
             }
 
             if (!delivery.Sent && delivery.Message.ExpiresAt <= Services.UnixMilliseconds)
             {
                 batch.Dropped++;
+                _reservedIds.Remove(delivery.PacketId);
                 Finish(delivery, batch);
                 continue;
             }
@@ -462,7 +321,8 @@ internal sealed partial class ClientSession
                 Services.Store.Submit(new RowWork(
                     Services,
                     transaction => transaction.SetDeliveryState(id, sequence, packetId, DeliveryState.Pending),
-                    committed => OnStored(delivery, committed)));
+                    committed => OnStored(delivery, committed),
+                    () => OnPacketIdNotStored(delivery)));
             }
             else
             {
@@ -473,90 +333,7 @@ internal sealed partial class ClientSession
         if (_spilled && !_loading && _connection is not null && _queue.Count == 0)
         {
             _loading = true;
-            _ = Task.Run(LoadMoreAsync);
-        }
-    }
-
-    private async Task LoadMoreAsync()
-    {
-        try
-        {
-            long through;
-            long after;
-            lock (Gate)
-            {
-                through = _lastSequence;
-                after = _lastInMemory;
-            }
-
-            // Rows submitted up to here are visible to the read below.
-            await Services.Store.FlushAsync();
-            var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
-            var batch = FlushBatch.Current;
-            lock (Gate)
-            {
-                _loading = false;
-                if (Ended)
-                {
-                    return;
-                }
-
-                foreach (var row in rows)
-                {
-                    _queue.PushBack(new Delivery(row.Message, row.Qos, row.Sequence)
-                    {
-                        PacketId = row.PacketId,
-                        State = row.State,
-                        Retain = row.Retain,
-                        SubscriptionIdentifiers = [.. row.SubscriptionIdentifiers],
-                        Durability = Durability.Stored,
-                        Sent = row.PacketId != 0,
-                    });
-                    _lastInMemory = row.Sequence;
-                    if (row.PacketId != 0)
-                    {
-                        _reservedIds.Add(row.PacketId);
-                    }
-                }
-
-                if (rows.Count < LoadSize && _lastSequence == through)
-                {
-                    _spilled = false;
-                    _lastInMemory = through;
-                }
-
-                Fill(batch);
-            }
-
-            batch.Flush(Services.Metrics);
-        }
-        catch (Exception error)
-        {
-            lock (Gate)
-            {
-                _loading = false;
-            }
-
-            // The client keeps its connection; the next acknowledgement or reconnect tries again.
-            Services.Log.QueueNotRead(error, ClientId);
-        }
-    }
-
-    private void Persist(Delivery delivery, DeliveryWork work)
-    {
-        delivery.Durability = Durability.Submitted;
-        _hadRows = true;
-        work.Add(this, delivery);
-    }
-
-    private void PersistAll(DeliveryWork work)
-    {
-        while (_unpersisted.TryDequeue(out var earlier))
-        {
-            if (!earlier.Done && earlier.Durability == Durability.None)
-            {
-                Persist(earlier, work);
-            }
+            _load = Task.Run(LoadMoreAsync);
         }
     }
 
@@ -569,8 +346,6 @@ internal sealed partial class ClientSession
             RemoveRow(delivery);
         }
     }
-
-    private void RemoveRow(Delivery delivery) => Services.Store.Submit(new RemoveDeliveryWork(Services, SessionId, delivery.Sequence));
 
     private void CollectTickets(List<PublishTicket> tickets)
     {

@@ -11,7 +11,7 @@ namespace Chariot.Edge.Sessions;
 /// <summary>
 /// The live state of one client: subscriptions, window of unacknowledged deliveries, queue. Outlives its connection when it
 /// is durable. All of it is guarded by <see cref="Gate"/>, which is held for microseconds and never across an await or a
-/// call into the store that waits. Outbound state is in ClientSession.Outbound.cs, QoS 2 from the client in
+/// call into the store that waits. Outbound state is in ClientSession.Outbound.cs, its rows in ClientSession.Stored.cs, QoS 2 from the client in
 /// ClientSession.Inbound.cs.
 /// </summary>
 internal sealed partial class ClientSession(string clientId, long sessionId, Principal principal, SessionServices services)
@@ -68,15 +68,34 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         _isDurable = seconds > 0;
     }
 
-    /// <summary>Puts the session on a connection.</summary>
-    public void Attach(MqttConnection connection, int receiveMaximum)
+    /// <summary>
+    /// Puts the session on a connection. What is unacknowledged waits at the front of the queue from now on, so that nothing
+    /// new overtakes it before <see cref="Resume"/> sends it again.
+    /// </summary>
+    /// <returns>
+    /// False when the session has ended or a CONNECT of a higher <paramref name="epoch"/> has it: this connection must close.
+    /// </returns>
+    public bool Attach(MqttConnection connection, int receiveMaximum, long epoch)
     {
+        MqttConnection? displaced;
         lock (Gate)
         {
+            if (Ended || epoch < Epoch)
+            {
+                return false;
+            }
+
+            Epoch = epoch;
+            displaced = _connection;
             _connection = connection;
             DisconnectedAt = null;
             _window = Math.Min(receiveMaximum, Services.Limits.MaximumInflight);
+            RequeueUnacknowledged();
         }
+
+        // Two CONNECTs at the same time: neither found the other on the session.
+        displaced?.Close(ReasonCode.SessionTakenOver);
+        return true;
     }
 
     /// <summary>Takes the session off <paramref name="connection"/>; false when it is not on it (any more).</summary>
@@ -104,6 +123,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     public void End(FlushBatch batch)
     {
         List<PublishTicket> tickets = [];
+        MqttConnection? connection;
         lock (Gate)
         {
             if (Ended)
@@ -112,11 +132,13 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             }
 
             Ended = true;
+            connection = _connection;
             _connection = null;
             CollectTickets(tickets);
             _inflight.Clear();
             _queue.Clear();
             _unpersisted.Clear();
+            _unsettledSpills.Clear();
             _inbound.Clear();
             _spilled = false;
         }
@@ -126,6 +148,8 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             ticket.Complete(batch);
         }
 
+        // It came while the session was being removed, and would wait for messages for ever.
+        connection?.Close(ReasonCode.SessionTakenOver);
         if (_hadRows)
         {
             var id = SessionId;

@@ -38,6 +38,9 @@ internal sealed class Delivery(ApplicationMessage message, QualityOfService qos,
     /// <summary>Its bytes must not leave before a commit that is under way (QoS 2: queue row with packet id).</summary>
     public bool AwaitsCommit;
 
+    /// <summary>Not in memory: its row is read back when its turn comes.</summary>
+    public bool Spilled;
+
     /// <summary>Sent on this or an earlier connection, so that the next transmission carries DUP.</summary>
     public bool Sent;
 

@@ -98,7 +98,7 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
 }
 
 /// <summary>One small change of stored rows, with what to do once it is committed.</summary>
-internal sealed class RowWork(SessionServices services, Action<IStoreTransaction> apply, Action<FlushBatch>? committed = null) : StoreWork
+internal sealed class RowWork(SessionServices services, Action<IStoreTransaction> apply, Action<FlushBatch>? committed = null, Action? failed = null) : StoreWork
 {
     public override void Apply(IStoreTransaction transaction) => apply(transaction);
 
@@ -106,7 +106,11 @@ internal sealed class RowWork(SessionServices services, Action<IStoreTransaction
 
     // Rows that could not be changed are found again at the next start: at worst a duplicate of QoS 1. For QoS 2 nothing is
     // answered, so that the client repeats its packet.
-    public override void OnFailed(Exception error) => services.Log.StoreRefused(error);
+    public override void OnFailed(Exception error)
+    {
+        services.Log.StoreRefused(error);
+        failed?.Invoke();
+    }
 }
 
 /// <summary>Removes the row of a delivery that is done.</summary>

@@ -1,0 +1,69 @@
+using System.Text;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Retained;
+using Chariot.Edge.Tests.Kit;
+using Chariot.Edge.Tests.Routing;
+
+namespace Chariot.Edge.Tests.Retained;
+
+public class RetainedMessagesTests
+{
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    public void Match_UnderChurn_IsWhatTheDefinitionSays(int seed)
+    {
+        var random = new Random(seed);
+        var retained = new RetainedMessages();
+        var model = new Dictionary<string, long>(StringComparer.Ordinal);
+        for (var step = 1; step <= 5000; step++)
+        {
+            var topic = RouteTableTests.Topic(random);
+            if (random.Next(3) > 0)
+            {
+                Assert.True(retained.Set(Message(step, topic), int.MaxValue));
+                model[topic] = step;
+            }
+            else
+            {
+                Assert.Equal(model.Remove(topic), retained.Remove(Encoding.UTF8.GetBytes(topic)));
+            }
+
+            var filter = Encoding.UTF8.GetBytes(RouteTableTests.Filter(random));
+            Assert.Equal(
+                model.Where(pair => TopicFilter.Matches(filter, Encoding.UTF8.GetBytes(pair.Key))).Select(pair => pair.Value).Order(),
+                retained.Match(filter).Select(message => message.Id).Order());
+            Assert.Equal(model.Count, retained.Count);
+        }
+    }
+
+    [Fact]
+    public void Set_OfAnOlderMessage_KeepsTheNewer()
+    {
+        var retained = new RetainedMessages();
+        retained.Set(Message(2, "a"), 10);
+
+        Assert.True(retained.Set(Message(1, "a"), 10));
+
+        Assert.Equal(2, retained.Get("a"u8)!.Id);
+    }
+
+    [Fact]
+    public void Set_BeyondTheMaximum_IsRefusedAndLeavesNoTrace_ButReplacingIsAllowed()
+    {
+        var retained = new RetainedMessages();
+        retained.Set(Message(1, "a/b"), 1);
+
+        Assert.False(retained.Set(Message(2, "a/c"), 1));
+        Assert.False(retained.Set(Message(3, "a"), 1));
+        Assert.True(retained.Set(Message(4, "a/b"), 1));
+        Assert.Equal([4L], retained.Match("#"u8).Select(message => message.Id));
+
+        Assert.True(retained.Remove("a/b"u8));
+        Assert.True(retained.Set(Message(5, "a"), 1));
+        Assert.Equal(1, retained.Count);
+    }
+
+    private static ApplicationMessage Message(long id, string topic) =>
+        new() { Id = id, Topic = Encoding.UTF8.GetBytes(topic), Payload = "x"u8.ToArray(), QualityOfService = QualityOfService.AtMostOnce, Retain = true };
+}
