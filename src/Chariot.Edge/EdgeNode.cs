@@ -97,7 +97,7 @@ internal sealed class EdgeNode(
             return false;
         }
 
-        services.Store.Submit(new RowWork(services, transaction => transaction.DeleteRetained(bytes)));
+        services.Store.Submit(new RowWork(services, transaction => retainedMessages.Store(bytes, transaction)));
         await services.Store.FlushAsync();
         return true;
     }

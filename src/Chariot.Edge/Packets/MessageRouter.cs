@@ -48,7 +48,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         {
             if (retainedMessages.Remove(message.Topic.Span))
             {
-                job.Work.RetainedToDelete = message.Topic;
+                job.Work.Retained = (retainedMessages, message.Topic);
             }
 
             return ReasonCode.Success;
@@ -59,7 +59,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             return ReasonCode.QuotaExceeded;
         }
 
-        job.Work.Retained = message;
+        job.Work.Retained = (retainedMessages, message.Topic);
         return ReasonCode.Success;
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Routing;
 
@@ -71,6 +72,19 @@ internal sealed class RetainedMessages
             }
 
             return true;
+        }
+    }
+
+    /// <summary>Brings the store to what is retained for <paramref name="topic"/> now.</summary>
+    public void Store(ReadOnlyMemory<byte> topic, IStoreTransaction transaction)
+    {
+        if (Get(topic.Span) is { } current)
+        {
+            transaction.PutRetained(current);
+        }
+        else
+        {
+            transaction.DeleteRetained(topic);
         }
     }
 

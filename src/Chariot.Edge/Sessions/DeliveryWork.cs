@@ -4,6 +4,7 @@ using Chariot.Abstractions;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Retained;
 
 namespace Chariot.Edge.Sessions;
 
@@ -18,9 +19,11 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
     /// <summary>QoS 2: the durable publisher whose packet id is stored with the message.</summary>
     public (ClientSession Session, ushort PacketId)? Inbound { get; set; }
 
-    public ApplicationMessage? Retained { get; set; }
-
-    public ReadOnlyMemory<byte> RetainedToDelete { get; set; }
+    /// <summary>
+    /// Topic whose retained message has changed. What is retained when the work is applied is stored, not what it was when the
+    /// work was made: two publishers may reach the store in the other order than the replica, and the replica is right.
+    /// </summary>
+    public (RetainedMessages Replica, ReadOnlyMemory<byte> Topic)? Retained { get; set; }
 
     /// <summary>Publish that waits for the commit itself (retained messages); targets carry their own.</summary>
     public PublishTicket? Ticket { get; set; }
@@ -28,7 +31,7 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
     /// <summary>QoS 2: what may leave only after the commit: copies for targets without a row, and PUBREC.</summary>
     public Action<FlushBatch, ReasonCode>? AfterCommit { get; set; }
 
-    public bool IsEmpty => _rows.Count == 0 && Inbound is null && Retained is null && RetainedToDelete.IsEmpty;
+    public bool IsEmpty => _rows.Count == 0 && Inbound is null && Retained is null;
 
     public void Add(ClientSession session, Delivery delivery) => _rows.Add((session, delivery));
 
@@ -53,12 +56,7 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
 
         if (Retained is { } retained)
         {
-            transaction.PutRetained(retained);
-        }
-
-        if (!RetainedToDelete.IsEmpty)
-        {
-            transaction.DeleteRetained(RetainedToDelete);
+            retained.Replica.Store(retained.Topic, transaction);
         }
     }
 

@@ -1,6 +1,9 @@
+using System.Collections.Immutable;
 using System.Text;
+using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Retained;
+using Chariot.Edge.Sessions;
 using Chariot.Edge.Tests.Kit;
 using Chariot.Edge.Tests.Routing;
 
@@ -62,6 +65,53 @@ public class RetainedMessagesTests
         Assert.True(retained.Remove("a/b"u8));
         Assert.True(retained.Set(Message(5, "a"), 1));
         Assert.Equal(1, retained.Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Works_ThatReachTheStoreInTheOtherOrder_LeaveWhatIsRetained(bool endsCleared)
+    {
+        var retained = new RetainedMessages();
+        var kit = new EdgeKit();
+        DeliveryWork Work() => new(kit.Services) { Retained = (retained, "a"u8.ToArray()) };
+        var stored = new RetainedRows();
+
+        retained.Set(Message(1, "a"), 10);
+        var older = Work();
+        retained.Remove("a"u8);
+        if (!endsCleared)
+        {
+            retained.Set(Message(2, "a"), 10);
+        }
+
+        Work().Apply(stored);
+        older.Apply(stored);
+
+        Assert.Equal(endsCleared ? null : 2, stored.Current?.Id);
+    }
+
+    private sealed class RetainedRows : IStoreTransaction
+    {
+        public ApplicationMessage? Current { get; private set; }
+
+        public void PutRetained(ApplicationMessage message) => Current = message;
+
+        public void DeleteRetained(ReadOnlyMemory<byte> topic) => Current = null;
+
+        public void PutMessage(ApplicationMessage message) => throw new NotSupportedException();
+
+        public void PutDelivery(long sessionId, long sequence, long messageId, QualityOfService qos, ushort packetId, DeliveryState state, bool retain, ImmutableArray<uint> subscriptionIdentifiers) => throw new NotSupportedException();
+
+        public void SetDeliveryState(long sessionId, long sequence, ushort packetId, DeliveryState state) => throw new NotSupportedException();
+
+        public void DeleteDelivery(long sessionId, long sequence) => throw new NotSupportedException();
+
+        public void PutInbound(long sessionId, ushort packetId) => throw new NotSupportedException();
+
+        public void DeleteInbound(long sessionId, ushort packetId) => throw new NotSupportedException();
+
+        public void DeleteSession(long sessionId) => throw new NotSupportedException();
     }
 
     private static ApplicationMessage Message(long id, string topic) =>
