@@ -42,6 +42,7 @@ internal sealed class EdgeStart(
     ConnectionRegistry connections,
     ConnectionSweep sweep,
     SessionServices services,
+    ServedCertificateProbe probe,
     EdgeLog log) : IEdgeStart
 {
     private const int PageSize = 1000;
@@ -86,6 +87,7 @@ internal sealed class EdgeStart(
 
     public async Task CloseAsync()
     {
+        await probe.DisposeAsync();
         listeners.Close();
         await sweep.StopAsync();
         foreach (var connection in connections.All)

@@ -62,6 +62,9 @@ internal sealed class EdgeListeners(
         }
     }
 
+    /// <summary>The port for TLS; null while it is closed.</summary>
+    public IPEndPoint? SecureEndPoint => _secure?.EndPoint;
+
     /// <summary>The plain endpoint as configured, for messages.</summary>
     public string PlainEndpoint => $"{_options.BindAddress}:{_options.Port}";
 
