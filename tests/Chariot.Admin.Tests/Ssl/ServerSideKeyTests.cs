@@ -20,6 +20,15 @@ public sealed class ServerSideKeyTests(Cluster cluster)
         ipAddresses = new[] { "10.0.0.7", "fd00::7" },
     };
 
+    private static readonly object BadNames = new
+    {
+        subject = new { cn = new string('x', 65), c = "Germany" },
+        dnsNames = new[] { "ok", "not ok" },
+        ipAddresses = new[] { "10.0.0.300" },
+    };
+
+    private static readonly string?[] NoName = [null];
+
     [Fact]
     public async Task Key_IsStagedSealed_AndNoAnswerLogOrAuditHoldsIt()
     {
@@ -122,14 +131,14 @@ public sealed class ServerSideKeyTests(Cluster cluster)
         await using var host = await Host.StartAsync(cluster);
         await MakeKeyAsync(host);
         using var response = await host.Administrator.PostAsJsonAsync(
-            "api/v1/ssl/csr", new { subject = new { cn = new string('x', 65), c = "Germany" }, dnsNames = new[] { "ok", "not ok" }, ipAddresses = new[] { "10.0.0.300" } });
+            "api/v1/ssl/csr", BadNames);
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
         var fields = problem.GetProperty("findings").EnumerateArray().Where(f => f.GetProperty("severity").GetString() == "error").Select(f => f.GetProperty("field").GetString());
         Assert.Equal(["subject.cn", "subject.c", "dnsNames[1]", "ipAddresses[0]"], fields);
 
         using var empty = await host.Administrator.PostAsJsonAsync("api/v1/ssl/csr", new { });
         await empty.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
-        using var nulls = await host.Administrator.PostAsJsonAsync("api/v1/ssl/csr", new { dnsNames = new string?[] { null }, ipAddresses = new string?[] { null } });
+        using var nulls = await host.Administrator.PostAsJsonAsync("api/v1/ssl/csr", new { dnsNames = NoName, ipAddresses = NoName });
         await nulls.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
     }
 
