@@ -13,6 +13,13 @@ namespace Chariot.SystemTests.Ssl;
 /// <summary>The whole way of a key that never leaves the server: made, requested for, served, replaced by the next one.</summary>
 public sealed class ServerSideKeyTests : IDisposable
 {
+    private static readonly object Names = new
+    {
+        subject = new { cn = "localhost", o = "Plant", c = "DE" },
+        dnsNames = new[] { "localhost" },
+        ipAddresses = new[] { "127.0.0.1" },
+    };
+
     private readonly TestCertificates _authority = new();
     private readonly TempDirectory _directory = new();
     private readonly StringBuilder _answers = new();
@@ -61,7 +68,7 @@ public sealed class ServerSideKeyTests : IDisposable
         Assert.Equal(["leaf", "intermediate", "root"], left.Select(row => (string?)row!["kind"]));
         Assert.All(left, row => Assert.Equal("info", (string?)row!["severity"]));
         Keep(await broker.Admin.GetAsync("audit"));
-        var nothing = await broker.Admin.PostAsync("ssl/csr", new { dnsNames = new[] { "localhost" } });
+        var nothing = await broker.Admin.PostAsync("ssl/csr", Names);
         Assert.Equal((HttpStatusCode.Conflict, "no-pending-key"), (nothing.Status, nothing.Problem));
 
         Assert.DoesNotContain("PRIVATE KEY", _answers.ToString(), StringComparison.Ordinal);
@@ -72,7 +79,7 @@ public sealed class ServerSideKeyTests : IDisposable
 
     private async Task<string> RequestAsync(BrokerProcess broker)
     {
-        var answer = (await broker.Admin.PostAsync("ssl/csr", new { subject = new { cn = "localhost", o = "Plant", c = "DE" }, dnsNames = new[] { "localhost" }, ipAddresses = new[] { "127.0.0.1" } })).EnsureSuccess();
+        var answer = (await broker.Admin.PostAsync("ssl/csr", Names)).EnsureSuccess();
         _answers.Append(answer.Text);
         var shown = await Command.RunAsync("openssl", "req", "-in", _directory.Write("request.csr", answer.Text), "-noout", "-verify", "-text");
         Assert.Contains("C=DE, O=Plant, CN=localhost", shown.Output.Replace(" = ", "=", StringComparison.Ordinal), StringComparison.Ordinal);
