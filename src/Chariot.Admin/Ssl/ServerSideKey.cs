@@ -77,7 +77,7 @@ internal sealed partial class ServerSideKey(
             return new Refusal(409, "staged-unreadable", "The key was sealed under another master key. Make a new one, and give every node the same Chariot:MasterKeyFile.");
         }
 
-        await audit.NoteAsync(actor, "ssl.csr", names.CommonName ?? names.DnsNames.Concat(names.IpAddresses).First(), "applied");
+        await audit.NoteAsync(actor, "ssl.csr", names.CommonName ?? names.DnsNames.Concat(names.IpAddresses).First(), "signed");
         return Act<CertificateRequestFile>.Done(request);
     }
 

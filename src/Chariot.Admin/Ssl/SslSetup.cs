@@ -207,9 +207,10 @@ internal sealed partial class SslSetup(
                     return Refusal.From(result, "certificate");
                 }
 
+                // A generated key that is not the one set up still waits for its certificate.
                 var status = Status(
                     new BrokerConfiguration { Revision = result.Revision, Ssl = candidate },
-                    ImmutableDictionary<SslFile, StagedSslFile>.Empty,
+                    await grains.Configuration.GetStagedAsync(),
                     [.. result.Nodes.Select(SslNode.From)]);
                 return Act<SslStatus>.Done(status, result.Nodes);
             });

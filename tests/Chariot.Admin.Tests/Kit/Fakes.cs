@@ -141,7 +141,7 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
         if (result.Outcome == ChangeOutcome.Applied)
         {
             SetUp.Add(candidate);
-            Staged = Staged.Clear();
+            Staged = Staged.RemoveRange(Staged.Where(s => s.Value.GeneratedKeyId is null || s.Value.GeneratedKeyId == candidate.GeneratedKeyId).Select(s => s.Key));
         }
 
         return result;

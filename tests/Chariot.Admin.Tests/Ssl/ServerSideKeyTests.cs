@@ -193,6 +193,26 @@ public sealed class ServerSideKeyTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task SetupWithAnUploadedKey_LeavesTheGeneratedOneWaiting()
+    {
+        await using var host = await Host.StartAsync(cluster);
+        await MakeKeyAsync(host);
+        using var all = new MultipartFormDataContent
+        {
+            { new ByteArrayContent("key"u8.ToArray()), "privateKey", "k.pem" },
+            { new ByteArrayContent("leaf"u8.ToArray()), "serverCertificate", "c.pem" },
+            { new ByteArrayContent("ca"u8.ToArray()), "caChain", "ca.pem" },
+        };
+
+        using var response = await host.Administrator.PutAsync("api/v1/ssl", all);
+        var body = await response.OkAsync();
+
+        Assert.Equal("k.pem", body.GetProperty("files").GetProperty("privateKey").GetProperty("fileName").GetString());
+        Assert.Null(Assert.Single(host.Configuration.SetUp).GeneratedKeyId);
+        Assert.Equal("generated on this server", body.GetProperty("staged").GetProperty("privateKey").GetProperty("fileName").GetString());
+    }
+
+    [Fact]
     public async Task Validate_WithoutAKey_JudgesAgainstTheGeneratedOne()
     {
         await using var host = await Host.StartAsync(cluster);
