@@ -3,6 +3,7 @@ using Chariot.Admin.Accounts;
 using Chariot.Admin.Audit;
 using Chariot.Admin.Clients;
 using Chariot.Admin.Credentials;
+using Chariot.Admin.Expiry;
 using Chariot.Admin.Health;
 using Chariot.Admin.Http;
 using Chariot.Admin.Nodes;
@@ -55,6 +56,8 @@ public static class AdminHost
         services.AddSingleton<SettingsAdministration>();
         services.AddSingleton<ICertificateBundleValidator, CertificateBundleValidator>();
         services.AddSingleton<SslSetup>();
+        services.AddSingleton<ServerSideKey>();
+        services.AddHostedService<ExpiryWatch>();
         services.AddSingleton<ClientDirectory>();
         services.AddSingleton<RetainedMessages>();
 
@@ -95,6 +98,7 @@ public static class AdminHost
         api.MapAccounts();
         api.MapTokens();
         api.MapSsl();
+        api.MapExpiry();
         api.MapSettings();
         api.MapCredentials();
         api.MapClients();

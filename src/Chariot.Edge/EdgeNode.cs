@@ -21,7 +21,8 @@ internal sealed class EdgeNode(
     SessionRegistry sessions,
     SessionEnd ends,
     RetainedMessages retainedMessages,
-    SessionServices services) : IEdgeNode
+    SessionServices services,
+    ServedCertificateProbe probe) : IEdgeNode
 {
     public Task GiveUpAsync(string clientId, long newEpoch)
     {
@@ -50,6 +51,7 @@ internal sealed class EdgeNode(
         RetainedMessages = retainedMessages.Count,
         BytesReceived = services.Metrics.BytesReceived,
         BytesSent = services.Metrics.BytesSent,
+        ProbedFingerprint = probe.Fingerprint,
     };
 
     public ImmutableArray<ClientDescription> GetClients(string? after, int limit) =>

@@ -46,6 +46,7 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionSweep>();
         services.AddSingleton<EdgeListeners>();
+        services.AddSingleton<ServedCertificateProbe>();
         services.AddSingleton<EdgeConfiguration>();
         services.AddSingleton<IConfigurationConsumer>(provider => provider.GetRequiredService<EdgeConfiguration>());
         services.AddSingleton<IEdgeNode, EdgeNode>();

@@ -41,6 +41,7 @@ internal sealed class EdgeStart(
     ConnectionRegistry connections,
     ConnectionSweep sweep,
     SessionServices services,
+    ServedCertificateProbe probe,
     EdgeLog log) : IEdgeStart
 {
     private const int PageSize = 1000;
@@ -68,6 +69,7 @@ internal sealed class EdgeStart(
 
     public async Task CloseAsync()
     {
+        await probe.DisposeAsync();
         listeners.Close();
         await sweep.StopAsync();
         foreach (var connection in connections.All)

@@ -36,9 +36,16 @@ public interface IConfigurationGrain : IGrainWithStringKey
 
     [Alias("DeleteCredential")] ValueTask<ChangeResult> DeleteCredentialAsync(string username, long? expectedRevision);
 
-    /// <summary>The one staged set of the cluster; entries past their time are gone.</summary>
+    /// <summary>
+    /// The one staged set of the cluster; entries past their time are gone. A key that was generated on the server is shown as
+    /// private key unless one was uploaded since.
+    /// </summary>
     [Alias("GetStaged"), AlwaysInterleave] ValueTask<ImmutableDictionary<SslFile, StagedSslFile>> GetStagedAsync();
 
+    /// <summary>
+    /// Stages a file, or with null removes what <see cref="GetStagedAsync"/> shows of it. A generated key has a slot of its own
+    /// that does not expire: the next generated key replaces it, a set-up that takes it and <see cref="DeleteSslAsync"/> clear it.
+    /// </summary>
     [Alias("Stage")] ValueTask StageAsync(SslFile file, StagedSslFile? staged);
 
     /// <summary>
@@ -46,6 +53,9 @@ public interface IConfigurationGrain : IGrainWithStringKey
     /// <paramref name="replace"/> false an existing set-up is refused. Clears the staged set on success.
     /// </summary>
     [Alias("SetupSsl")] ValueTask<ChangeResult> SetupSslAsync(SslConfiguration candidate, bool replace, long? expectedRevision);
+
+    /// <summary>The last 20 set-ups, oldest first; the last one may be in force.</summary>
+    [Alias("GetSslHistory"), AlwaysInterleave] ValueTask<ImmutableArray<SslSetupRecord>> GetSslHistoryAsync();
 
     /// <summary>Back to not set up; never refused for an absent node. Clears the staged set.</summary>
     [Alias("DeleteSsl")] ValueTask<ChangeResult> DeleteSslAsync(long? expectedRevision);

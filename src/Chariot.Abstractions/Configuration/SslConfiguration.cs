@@ -85,6 +85,37 @@ public sealed record SslConfiguration
     [Id(7)] public ImmutableArray<CertificateDetails> Chain { get; init; } = [];
     /// <summary>Warnings and remarks kept with the set-up.</summary>
     [Id(8)] public ImmutableArray<Finding> Findings { get; init; } = [];
+    /// <summary><see cref="StagedSslFile.GeneratedKeyId"/> of the key that this set-up takes; null when the key was uploaded.</summary>
+    [Id(9)] public string? GeneratedKeyId { get; init; }
+    /// <summary>Account or token that set it up; null when it is not known.</summary>
+    [Id(10)] public string? SetUpBy { get; init; }
+}
+
+/// <summary>How a set-up ended.</summary>
+[GenerateSerializer, Alias("chariot.ssl-removal.v1")]
+public enum SslRemoval : byte
+{
+    Replaced,
+    Deleted,
+}
+
+/// <summary>What is remembered of a set-up, the one in force included. Never a key, sealed or not.</summary>
+[GenerateSerializer, Immutable, Alias("chariot.ssl-setup-record.v1")]
+public sealed record SslSetupRecord
+{
+    [Id(0)] public required string SetupId { get; init; }
+    /// <summary>Revision of the configuration that it came with.</summary>
+    [Id(1)] public required long Revision { get; init; }
+    [Id(2)] public required string Subject { get; init; }
+    [Id(3)] public required string SerialNumber { get; init; }
+    [Id(4)] public required string Sha256Fingerprint { get; init; }
+    [Id(5)] public required DateTimeOffset NotBefore { get; init; }
+    [Id(6)] public required DateTimeOffset NotAfter { get; init; }
+    [Id(7)] public required DateTimeOffset SetUpAt { get; init; }
+    [Id(8)] public string? SetUpBy { get; init; }
+    /// <summary>Null while it is in force.</summary>
+    [Id(9)] public DateTimeOffset? RemovedAt { get; init; }
+    [Id(10)] public SslRemoval? Removal { get; init; }
 }
 
 /// <summary>One staged upload: sealed as a whole, whatever it is.</summary>
@@ -94,4 +125,11 @@ public sealed record StagedSslFile(
     [property: Id(1)] SslFileLabel Label,
     [property: Id(2)] ImmutableArray<Finding> Findings,
     [property: Id(3)] string Recognised,
-    [property: Id(4)] DateTimeOffset ExpiresAt);
+    [property: Id(4)] DateTimeOffset ExpiresAt)
+{
+    /// <summary>
+    /// Random id of a private key that was generated on the server; null for an upload. Such a key never expires: it waits
+    /// for its certificate, and <see cref="ExpiresAt"/> is <see cref="DateTimeOffset.MaxValue"/>.
+    /// </summary>
+    [Id(5)] public string? GeneratedKeyId { get; init; }
+}

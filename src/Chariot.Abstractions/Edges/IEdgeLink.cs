@@ -79,6 +79,11 @@ public sealed record NodeDescription
     [Id(9)] public long RetainedMessages { get; init; }
     [Id(10)] public long BytesReceived { get; init; }
     [Id(11)] public long BytesSent { get; init; }
+    /// <summary>
+    /// SHA-256 of the certificate that the node's own MQTT port for TLS showed in the last loopback handshake, lower-case hex;
+    /// null when there was none. <see cref="ServedFingerprint"/> is what the node means to serve.
+    /// </summary>
+    [Id(12)] public string? ProbedFingerprint { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("chariot.client-description.v1")]

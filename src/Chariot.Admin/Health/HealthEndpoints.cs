@@ -1,5 +1,7 @@
+using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
 using Chariot.Admin.Accounts;
+using Chariot.Admin.Expiry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -23,7 +25,9 @@ internal static class HealthEndpoints
     }
 
     private static IResult Metrics(IServiceProvider services) =>
-        Results.Text(MetricsText.Write(services.GetService<IEdgeNode>()?.Describe()), MetricsText.ContentType);
+        Results.Text(MetricsText.Write(
+            services.GetService<IEdgeNode>()?.Describe(),
+            ExpiringCertificate.From(services.GetService<IConfigurationFeed>()?.Current.Ssl, services.GetRequiredService<TimeProvider>().GetUtcNow())), MetricsText.ContentType);
 
     private sealed record HealthView(string Status, IReadOnlyList<string> Reasons);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Chariot.Abstractions.Edges;
+using Chariot.Admin.Expiry;
 
 namespace Chariot.Admin.Health;
 
@@ -10,7 +11,8 @@ internal static class MetricsText
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
     /// <param name="node">Null in a process without an edge.</param>
-    public static string Write(NodeDescription? node)
+    /// <param name="certificates">What the certificates in force are; empty while SSL is not set up.</param>
+    public static string Write(NodeDescription? node, IReadOnlyList<ExpiringCertificate> certificates)
     {
         var text = new StringBuilder();
         Add("chariot_up", "gauge", "1 while the process answers.", 1);
@@ -28,6 +30,15 @@ internal static class MetricsText
             Add("chariot_messages_dropped_total", "counter", "Messages dropped.", node.MessagesDropped);
             Add("chariot_received_bytes_total", "counter", "Bytes received from clients.", node.BytesReceived);
             Add("chariot_sent_bytes_total", "counter", "Bytes sent to clients.", node.BytesSent);
+        }
+
+        if (certificates.Count > 0)
+        {
+            text.Append("# HELP chariot_certificate_expiry_seconds Seconds until the first certificate of its kind expires; negative when it has.\n# TYPE chariot_certificate_expiry_seconds gauge\n");
+            foreach (var kind in certificates.GroupBy(certificate => certificate.Kind))
+            {
+                text.Append(CultureInfo.InvariantCulture, $"chariot_certificate_expiry_seconds{{kind=\"{kind.Key}\"}} {(long)kind.Min(certificate => certificate.Left).TotalSeconds}\n");
+            }
         }
 
         return text.ToString();

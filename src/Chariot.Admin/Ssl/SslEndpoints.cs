@@ -16,12 +16,18 @@ internal static class SslEndpoints
         routes.MapGet("/ssl", async (SslSetup ssl) => Answers.Ok(Act<SslStatus>.Done(await ssl.GetStatusAsync()), SslView.From, s => s.Revision))
             .RequireAuthorization(Roles.Read);
 
+        routes.MapGet("/ssl/history", async (SslSetup ssl) => Results.Ok((await ssl.GetHistoryAsync()).Select(HistoryView.From).ToList()))
+            .RequireAuthorization(Roles.Read);
+
         var change = routes.MapGroup("/ssl").RequireAuthorization(Roles.Change);
         MapFile(change, "private-key", SslFile.PrivateKey);
         MapFile(change, "server-certificate", SslFile.ServerCertificate);
         MapFile(change, "ca-chain", SslFile.CaChain);
         change.MapPost("/setup", async (HttpContext context, SslSetup ssl) =>
             Answers.Ok(await ssl.SetupStagedAsync(context.Request.ExpectedRevision(), context.Actor()), SslView.From, s => s.Revision));
+        change.MapPost("/key", async (KeyBody body, HttpContext context, ServerSideKey key) =>
+            Answers.Created(await key.GenerateAsync(body.Bits, context.Actor()), StagedView.From, _ => "/api/v1/ssl"));
+        change.MapPost("/csr", RequestCertificateAsync).Produces<string>(contentType: CertificateRequestFile.ContentType);
         change.MapPost("/validate", ValidateAsync);
         change.MapPut("", PutAsync);
         change.MapDelete("", DeleteAsync);
@@ -54,7 +60,32 @@ internal static class SslEndpoints
         }
 
         using var files = upload.Value;
-        return Results.Ok(new { Findings = ssl.Validate(files, IsExposed(context)) });
+        return Answers.Ok(await ssl.ValidateAsync(files, IsExposed(context)), findings => new { Findings = findings });
+    }
+
+    /// <summary>
+    /// PEM, with the codes of warnings in a header; as JSON with the whole findings when the caller names application/json.
+    /// </summary>
+    private static async Task<IResult> RequestCertificateAsync(CsrBody body, HttpContext context, ServerSideKey key)
+    {
+        var act = await key.CreateRequestAsync(body.ToRequest(), context.Actor());
+        if (act.Refusal is { } refusal)
+        {
+            return new Problem(refusal);
+        }
+
+        var file = act.Value;
+        if (context.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)))
+        {
+            return Results.Ok(new { Csr = file.Pem, file.Findings });
+        }
+
+        if (!file.Findings.IsEmpty)
+        {
+            context.Response.Headers["Chariot-Findings"] = string.Join(", ", file.Findings.Select(finding => finding.Code));
+        }
+
+        return Results.Text(file.Pem, CertificateRequestFile.ContentType);
     }
 
     private static async Task<IResult> PutAsync(HttpContext context, SslSetup ssl)
@@ -79,6 +110,43 @@ internal static class SslEndpoints
 
     private static bool IsExposed(HttpContext context) =>
         !context.Request.IsHttps && context.Connection.RemoteIpAddress is { } address && !IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+
+    private sealed record KeyBody(int Bits);
+
+    private sealed record CsrBody(SubjectBody? Subject = null, IReadOnlyList<string>? DnsNames = null, IReadOnlyList<string>? IpAddresses = null)
+    {
+        public CertificateNames ToRequest() => new(
+            Subject?.Cn, Subject?.O, Subject?.Ou, Subject?.L, Subject?.St, Subject?.C, DnsNames ?? [], IpAddresses ?? []);
+    }
+
+    private sealed record SubjectBody(string? Cn = null, string? O = null, string? Ou = null, string? L = null, string? St = null, string? C = null);
+
+    private sealed record HistoryView(
+        string SetupId,
+        long Revision,
+        string Subject,
+        string SerialNumber,
+        string Sha256Fingerprint,
+        DateTimeOffset NotBefore,
+        DateTimeOffset NotAfter,
+        DateTimeOffset SetUpAt,
+        string? SetUpBy,
+        DateTimeOffset? RemovedAt,
+        SslRemoval? Removal)
+    {
+        public static HistoryView From(SslSetupRecord record) => new(
+            record.SetupId,
+            record.Revision,
+            record.Subject,
+            record.SerialNumber,
+            record.Sha256Fingerprint,
+            record.NotBefore,
+            record.NotAfter,
+            record.SetUpAt,
+            record.SetUpBy,
+            record.RemovedAt,
+            record.Removal);
+    }
 
     /// <summary>For the OpenAPI document; the body is read part by part.</summary>
     private sealed record MultipartBody;

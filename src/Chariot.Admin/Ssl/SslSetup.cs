@@ -29,6 +29,8 @@ internal sealed partial class SslSetup(
 
     private static readonly ImmutableArray<SslFile> Slots = [SslFile.PrivateKey, SslFile.ServerCertificate, SslFile.CaChain];
 
+    private const string NotOpened = "The staged files were sealed under another master key. Upload them again, and give every node the same Chariot:MasterKeyFile.";
+
     private static readonly Finding OverHttp = new("key.over-http", FindingSeverity.Warning, "The private key came over plain HTTP from another host.")
     {
         File = SslUpload.NameOf(SslFile.PrivateKey),
@@ -77,11 +79,25 @@ internal sealed partial class SslSetup(
         return Act<bool>.Done(true);
     });
 
-    /// <summary>Validates without storing anything.</summary>
-    public ImmutableArray<Finding> Validate(UploadedFiles files, bool exposed)
+    /// <summary>The set-ups that were, newest first.</summary>
+    public async Task<IReadOnlyList<SslSetupRecord>> GetHistoryAsync() => [.. (await grains.Configuration.GetSslHistoryAsync()).Reverse()];
+
+    /// <summary>Validates without storing anything; without a key among the files, against the key that waits for its certificate.</summary>
+    public async Task<Act<ImmutableArray<Finding>>> ValidateAsync(UploadedFiles files, bool exposed)
     {
+        exposed &= files.Find(SslFile.PrivateKey) is not null;
+        try
+        {
+            await AddGeneratedKeyAsync(files);
+        }
+        catch (CryptographicException e)
+        {
+            LogNotOpened(e);
+            return new Refusal(409, "staged-unreadable", NotOpened);
+        }
+
         using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
-        return WithExposure(bundle.Findings, exposed);
+        return Act<ImmutableArray<Finding>>.Done(WithExposure(bundle.Findings, exposed));
     }
 
     /// <summary>Sets up from the staged files; refused over an existing set-up.</summary>
@@ -99,30 +115,51 @@ internal sealed partial class SslSetup(
         {
             foreach (var (slot, file) in staged)
             {
-                var content = sealer.Open(file.Content, AssociatedData(slot));
-                files.TryAdd(slot, new UploadedFile(content, content.Bytes.Length, file.Label.FileName));
+                files.TryAdd(slot, Open(slot, file));
             }
         }
         catch (CryptographicException e)
         {
             LogNotOpened(e);
-            return new Refusal(409, "staged-unreadable", "The staged files were sealed under another master key. Upload them again, and give every node the same Chariot:MasterKeyFile.");
+            return new Refusal(409, "staged-unreadable", NotOpened);
         }
 
         var exposed = staged.TryGetValue(SslFile.PrivateKey, out var key) && key.Findings.Any(f => f.Code == OverHttp.Code);
-        return await SetupAsync(files, slot => staged[slot].Label, exposed, replace: false, expectedRevision, actor);
+        return await SetupAsync(files, slot => staged[slot].Label, key?.GeneratedKeyId, exposed, replace: false, expectedRevision, actor);
     }
 
-    /// <summary>Sets up from the files given, or replaces what is set up, in place.</summary>
+    /// <summary>
+    /// Sets up from the files given, or replaces what is set up, in place. Without a key among them, the key that was generated
+    /// on the server and waits for its certificate is taken.
+    /// </summary>
     public async Task<Act<SslStatus>> PutAsync(UploadedFiles files, bool exposed, long? expectedRevision, Actor actor)
     {
-        if (RefuseExposed(exposed && files.Find(SslFile.PrivateKey) is not null) is { } refusal)
+        exposed &= files.Find(SslFile.PrivateKey) is not null;
+        if (RefuseExposed(exposed) is { } refusal)
         {
             return refusal;
         }
 
+        StagedSslFile? generated;
+        try
+        {
+            generated = await AddGeneratedKeyAsync(files);
+        }
+        catch (CryptographicException e)
+        {
+            LogNotOpened(e);
+            return new Refusal(409, "staged-unreadable", NotOpened);
+        }
+
         var now = time.GetUtcNow();
-        return await SetupAsync(files, slot => new SslFileLabel(files.Find(slot)!.FileName, now), exposed, replace: true, expectedRevision, actor);
+        return await SetupAsync(
+            files,
+            slot => slot == SslFile.PrivateKey && generated is not null ? generated.Label : new SslFileLabel(files.Find(slot)!.FileName, now),
+            generated?.GeneratedKeyId,
+            exposed,
+            replace: true,
+            expectedRevision,
+            actor);
     }
 
     public async Task<Act<bool>> DeleteAsync(long? expectedRevision, Actor actor)
@@ -137,7 +174,7 @@ internal sealed partial class SslSetup(
         });
     }
 
-    private async Task<Act<SslStatus>> SetupAsync(UploadedFiles files, Func<SslFile, SslFileLabel> label, bool exposed, bool replace, long? expectedRevision, Actor actor)
+    private async Task<Act<SslStatus>> SetupAsync(UploadedFiles files, Func<SslFile, SslFileLabel> label, string? generatedKeyId, bool exposed, bool replace, long? expectedRevision, Actor actor)
     {
         using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
         if (bundle.HasErrors || bundle is not { Pkcs8Key: not null, Leaf: not null, Details: not null })
@@ -157,6 +194,8 @@ internal sealed partial class SslSetup(
             Details = bundle.Details,
             Chain = bundle.Chain,
             Findings = WithExposure(bundle.Findings, exposed),
+            GeneratedKeyId = generatedKeyId,
+            SetUpBy = actor.Name,
         };
         var before = (await grains.Configuration.GetAsync()).Ssl;
         return await audit.RecordAsync<SslStatus>(
@@ -168,9 +207,10 @@ internal sealed partial class SslSetup(
                     return Refusal.From(result, "certificate");
                 }
 
+                // A generated key that is not the one set up still waits for its certificate.
                 var status = Status(
                     new BrokerConfiguration { Revision = result.Revision, Ssl = candidate },
-                    ImmutableDictionary<SslFile, StagedSslFile>.Empty,
+                    await grains.Configuration.GetStagedAsync(),
                     [.. result.Nodes.Select(SslNode.From)]);
                 return Act<SslStatus>.Done(status, result.Nodes);
             });
@@ -194,7 +234,26 @@ internal sealed partial class SslSetup(
 
     private static ImmutableArray<Finding> WithExposure(ImmutableArray<Finding> findings, bool exposed) => exposed ? findings.Add(OverHttp) : findings;
 
-    private static string AssociatedData(SslFile slot) => slot switch
+    private async Task<StagedSslFile?> AddGeneratedKeyAsync(UploadedFiles files)
+    {
+        if (files.Find(SslFile.PrivateKey) is not null
+            || !(await grains.Configuration.GetStagedAsync()).TryGetValue(SslFile.PrivateKey, out var key)
+            || key.GeneratedKeyId is null)
+        {
+            return null;
+        }
+
+        files.TryAdd(SslFile.PrivateKey, Open(SslFile.PrivateKey, key));
+        return key;
+    }
+
+    private UploadedFile Open(SslFile slot, StagedSslFile file)
+    {
+        var content = sealer.Open(file.Content, AssociatedData(slot));
+        return new UploadedFile(content, content.Bytes.Length, file.Label.FileName);
+    }
+
+    internal static string AssociatedData(SslFile slot) => slot switch
     {
         SslFile.PrivateKey => "staged/private-key",
         SslFile.ServerCertificate => "staged/server-certificate",

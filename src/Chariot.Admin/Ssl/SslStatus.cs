@@ -26,11 +26,11 @@ internal sealed record SslStatus
 }
 
 /// <param name="Active">Whether the node serves the configuration; false when it is gone or does not answer.</param>
-internal sealed record SslNode(string Node, long Revision, string? ServedFingerprint, bool Active, string? Error)
+internal sealed record SslNode(string Node, long Revision, string? ServedFingerprint, string? ProbedFingerprint, bool Active, string? Error)
 {
-    public static SslNode From(NodeResult result) => new(result.Node, result.Revision, result.ServedFingerprint, result.Applied, result.Error);
+    public static SslNode From(NodeResult result) => new(result.Node, result.Revision, result.ServedFingerprint, null, result.Applied, result.Error);
 
     public static SslNode From(NodeAnswer answer) => answer.Description is { } node
-        ? new(node.Node, node.Revision, node.ServedFingerprint, Active: true, Error: null)
-        : new(answer.Silo, 0, null, Active: false, answer.Error);
+        ? new(node.Node, node.Revision, node.ServedFingerprint, node.ProbedFingerprint, Active: true, Error: null)
+        : new(answer.Silo, 0, null, null, Active: false, answer.Error);
 }

@@ -21,7 +21,7 @@ internal sealed record SslView(
         status.Certificate,
         status.Chain,
         status.Findings,
-        [.. status.Nodes.Select(n => new SslNodeView(n.Node, n.Revision, n.ServedFingerprint, n.Active ? "active" : "absent", n.Active, n.Error))]);
+        [.. status.Nodes.Select(n => new SslNodeView(n.Node, n.Revision, n.ServedFingerprint, n.ProbedFingerprint, n.Active ? "active" : "absent", n.Active, n.Error))]);
 }
 
 internal sealed record SslFilesView<T>(T? PrivateKey, T? ServerCertificate, T? CaChain)
@@ -32,10 +32,12 @@ internal sealed record SslFilesView<T>(T? PrivateKey, T? ServerCertificate, T? C
 
 internal sealed record FileView(string FileName, DateTimeOffset UploadedAt);
 
-internal sealed record StagedView(string FileName, DateTimeOffset UploadedAt, DateTimeOffset ExpiresAt, string Recognised, IReadOnlyList<Finding> Findings)
+/// <param name="ExpiresAt">Null for a key that was generated on the server: it waits for its certificate.</param>
+internal sealed record StagedView(string FileName, DateTimeOffset UploadedAt, DateTimeOffset? ExpiresAt, string Recognised, IReadOnlyList<Finding> Findings)
 {
     public static StagedView From(StagedFile file) =>
-        new(file.Staged.Label.FileName, file.Staged.Label.UploadedAt, file.Staged.ExpiresAt, file.Staged.Recognised, file.Staged.Findings);
+        new(file.Staged.Label.FileName, file.Staged.Label.UploadedAt, file.Staged.GeneratedKeyId is null ? file.Staged.ExpiresAt : null, file.Staged.Recognised, file.Staged.Findings);
 }
 
-internal sealed record SslNodeView(string Node, long Revision, string? ServedFingerprint, string Status, bool Applied, string? Error);
+/// <param name="ProbedFingerprint">What the node's own port showed in its last handshake; null in the answers to changes.</param>
+internal sealed record SslNodeView(string Node, long Revision, string? ServedFingerprint, string? ProbedFingerprint, string Status, bool Applied, string? Error);

@@ -23,6 +23,7 @@ internal sealed class EdgeConfiguration(
     RouteTable routes,
     PublishHandler publish,
     SessionServices services,
+    ServedCertificateProbe probe,
     EdgeLog log) : IConfigurationConsumer
 {
     private MqttSettings _applied = new();
@@ -47,7 +48,13 @@ internal sealed class EdgeConfiguration(
         await PurgeAsync(narrowed);
         if (_isOpen)
         {
+            var before = _servedSetup;
             ApplyListeners(change);
+            if (before != _servedSetup)
+            {
+                // The answer to the change is to find its certificate here.
+                await probe.ProbeAsync(listeners.SecureEndPoint, change.Tls?.Fingerprint);
+            }
         }
 
         _applied = settings;
@@ -61,6 +68,7 @@ internal sealed class EdgeConfiguration(
         listeners.ApplyPlain(feed.Current.Mqtt.PlainListenerEnabled);
         listeners.ApplySecure(feed.Tls, feed.Current.Tls);
         _servedSetup = feed.Tls?.SetupId;
+        probe.Start(() => listeners.SecureEndPoint, () => feed.Tls?.Fingerprint);
     }
 
     private void ApplySettings(MqttSettings settings)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -59,6 +60,9 @@ internal sealed class EdgeListeners : IDisposable
 
     /// <summary>For the admin API.</summary>
     public IReadOnlyList<string> Endpoints => [.. _plain.Concat(_secure).Select(slot => slot.Endpoint).OfType<string>()];
+
+    /// <summary>The port of MQTT over TLS; null while it is closed.</summary>
+    public IPEndPoint? SecureEndPoint => _secure[0].OpenEndPoint;
 
     /// <summary>Binds the plain ports, so that a port in use is found before anything else starts.</summary>
     /// <exception cref="EdgePortException">One cannot be had.</exception>

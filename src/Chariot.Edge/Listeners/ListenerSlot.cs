@@ -21,6 +21,8 @@ internal sealed class ListenerSlot(string address, int port, string scheme, stri
     public bool IsOpen => _open is not null;
 
     /// <summary>Null while closed.</summary>
+    public IPEndPoint? OpenEndPoint => _open?.EndPoint;
+
     public string? Endpoint => _open is { } open ? $"{scheme}://{open.EndPoint}{path}" : null;
 
     /// <summary>Binds without listening, unless that is done or the port is open.</summary>

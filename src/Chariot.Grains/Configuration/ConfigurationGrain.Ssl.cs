@@ -8,15 +8,35 @@ internal sealed partial class ConfigurationGrain
 {
     private static readonly TimeSpan EraseRetry = TimeSpan.FromMinutes(1);
 
-    public ValueTask<ImmutableDictionary<SslFile, StagedSslFile>> GetStagedAsync() => ValueTask.FromResult(Unexpired(_committed.Staged));
+    public ValueTask<ImmutableDictionary<SslFile, StagedSslFile>> GetStagedAsync() => ValueTask.FromResult(WithPendingKey(Unexpired(_committed.Staged)));
+
+    public ValueTask<ImmutableArray<SslSetupRecord>> GetSslHistoryAsync() => ValueTask.FromResult(_committed.History);
 
     public async ValueTask StageAsync(SslFile file, StagedSslFile? staged)
     {
         var before = _committed.Staged;
+        var pending = _committed.PendingKey;
         var after = Unexpired(before);
-        after = staged is null ? after.Remove(file) : after.SetItem(file, staged);
-        var dropped = before.Any(entry => !after.TryGetValue(entry.Key, out var kept) || !ReferenceEquals(kept, entry.Value));
-        await CommitAsync(_committed with { Staged = after, EraseDue = _committed.EraseDue || dropped });
+        if (staged is { GeneratedKeyId: not null })
+        {
+            (after, pending) = (after.Remove(file), staged);
+        }
+        else if (staged is not null)
+        {
+            after = after.SetItem(file, staged);
+        }
+        else if (after.ContainsKey(file))
+        {
+            after = after.Remove(file);
+        }
+        else if (file == SslFile.PrivateKey)
+        {
+            pending = null;
+        }
+
+        var dropped = before.Any(entry => !after.TryGetValue(entry.Key, out var kept) || !ReferenceEquals(kept, entry.Value))
+            || (_committed.PendingKey is not null && !ReferenceEquals(pending, _committed.PendingKey));
+        await CommitAsync(_committed with { Staged = after, PendingKey = pending, EraseDue = _committed.EraseDue || dropped });
         ScheduleUpkeep();
     }
 
@@ -67,9 +87,9 @@ internal sealed partial class ConfigurationGrain
         {
             await CommitAsync(WithSsl(null));
         }
-        else if (!_committed.Staged.IsEmpty)
+        else if (!_committed.Staged.IsEmpty || _committed.PendingKey is not null)
         {
-            await CommitAsync(_committed with { Staged = _committed.Staged.Clear(), EraseDue = true });
+            await CommitAsync(_committed with { Staged = _committed.Staged.Clear(), PendingKey = null, EraseDue = true });
         }
 
         var result = await PushAsync();
@@ -89,11 +109,18 @@ internal sealed partial class ConfigurationGrain
     }
 
     // One write for certificate and staged set: no moment at which a set-up is active and its uploads are still there.
-    private ConfigurationState WithSsl(SslConfiguration? ssl) => _committed.Next(_committed.Current with { Ssl = ssl, Admin = ssl is null ? new AdminSettings() : _committed.Current.Admin }) with
+    private ConfigurationState WithSsl(SslConfiguration? ssl)
     {
-        Staged = _committed.Staged.Clear(),
-        EraseDue = _committed.EraseDue || _committed.Current.Ssl is not null || !_committed.Staged.IsEmpty,
-    };
+        // A key that waits for its certificate outlives a set-up with another key.
+        var takesPending = ssl is null || ssl.GeneratedKeyId == _committed.PendingKey?.GeneratedKeyId;
+        var next = _committed.Next(_committed.Current with { Ssl = ssl, Admin = ssl is null ? new AdminSettings() : _committed.Current.Admin });
+        return next.WithHistory(ssl, time.GetUtcNow()) with
+        {
+            Staged = _committed.Staged.Clear(),
+            PendingKey = takesPending ? null : _committed.PendingKey,
+            EraseDue = _committed.EraseDue || _committed.Current.Ssl is not null || !_committed.Staged.IsEmpty || (takesPending && _committed.PendingKey is not null),
+        };
+    }
 
     private async Task UpkeepAsync(CancellationToken cancellationToken)
     {
@@ -139,6 +166,9 @@ internal sealed partial class ConfigurationGrain
 
         _upkeep!.Change(due, Timeout.InfiniteTimeSpan);
     }
+
+    private ImmutableDictionary<SslFile, StagedSslFile> WithPendingKey(ImmutableDictionary<SslFile, StagedSslFile> staged) =>
+        _committed.PendingKey is not { } pending || staged.ContainsKey(SslFile.PrivateKey) ? staged : staged.Add(SslFile.PrivateKey, pending);
 
     private ImmutableDictionary<SslFile, StagedSslFile> Unexpired(ImmutableDictionary<SslFile, StagedSslFile> staged) =>
         staged.RemoveRange(staged.Where(entry => entry.Value.ExpiresAt <= time.GetUtcNow()).Select(entry => entry.Key));

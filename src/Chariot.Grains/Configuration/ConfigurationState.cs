@@ -10,6 +10,9 @@ internal sealed record ConfigurationState
     /// <summary>Credential changes remembered; a silo further behind re-reads all of its credentials.</summary>
     public const int MaximumLog = 1000;
 
+    /// <summary>Set-ups remembered, the one in force included.</summary>
+    public const int MaximumHistory = 20;
+
     /// <summary>Null until the first record is written.</summary>
     [Id(0)] public BrokerConfiguration? Configuration { get; init; }
 
@@ -31,6 +34,12 @@ internal sealed record ConfigurationState
     /// <summary>Secrets were deleted or overwritten and the store has not been told to erase them yet.</summary>
     [Id(5)] public bool EraseDue { get; init; }
 
+    /// <summary>A sealed key that was generated on the server and waits for its certificate, however long that takes.</summary>
+    [Id(6)] public StagedSslFile? PendingKey { get; init; }
+
+    /// <summary>The last set-ups, oldest first, at most <see cref="MaximumHistory"/>.</summary>
+    [Id(7)] public ImmutableArray<SslSetupRecord> History { get; init; } = [];
+
     // Not public, so that no serializer takes it for state.
     internal BrokerConfiguration Current => Configuration ?? new BrokerConfiguration();
 
@@ -46,6 +55,34 @@ internal sealed record ConfigurationState
         since < LogFloor || since > Current.Revision
             ? default
             : [.. Log.Where(entry => entry.Revision > since).Select(entry => entry.Username).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Ends the set-up in force, if any, and begins <paramref name="ssl"/>, if any. The revision is this state's.</summary>
+    public ConfigurationState WithHistory(SslConfiguration? ssl, DateTimeOffset now)
+    {
+        var history = History.ToBuilder();
+        if (history.Count > 0 && history[^1].RemovedAt is null)
+        {
+            history[^1] = history[^1] with { RemovedAt = now, Removal = ssl is null ? SslRemoval.Deleted : SslRemoval.Replaced };
+        }
+
+        if (ssl is not null)
+        {
+            history.Add(new SslSetupRecord
+            {
+                SetupId = ssl.SetupId,
+                Revision = Current.Revision,
+                Subject = ssl.Details.Subject,
+                SerialNumber = ssl.Details.SerialNumber,
+                Sha256Fingerprint = ssl.Details.Sha256Fingerprint,
+                NotBefore = ssl.Details.NotBefore,
+                NotAfter = ssl.Details.NotAfter,
+                SetUpAt = now,
+                SetUpBy = ssl.SetUpBy,
+            });
+        }
+
+        return this with { History = [.. history.TakeLast(MaximumHistory)] };
+    }
 
     private ConfigurationState WithLogged(string username)
     {

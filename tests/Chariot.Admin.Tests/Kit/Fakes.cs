@@ -71,7 +71,7 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
     {
         Credentials.Clear();
         SetUp.Clear();
-        (Current, Staged, Next) = (new BrokerConfiguration { Revision = 1 }, Staged.Clear(), null);
+        (Current, Staged, Next, History) = (new BrokerConfiguration { Revision = 1 }, Staged.Clear(), null, []);
         (Nodes, Push) = ([new NodeResult("n1", 0, true, null)], _ => Task.CompletedTask);
     }
 
@@ -120,6 +120,10 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
 
     public ValueTask<ImmutableDictionary<SslFile, StagedSslFile>> GetStagedAsync() => ValueTask.FromResult(Staged);
 
+    public ImmutableArray<SslSetupRecord> History { get; set; } = [];
+
+    public ValueTask<ImmutableArray<SslSetupRecord>> GetSslHistoryAsync() => ValueTask.FromResult(History);
+
     public ValueTask StageAsync(SslFile file, StagedSslFile? staged)
     {
         Staged = staged is null ? Staged.Remove(file) : Staged.SetItem(file, staged);
@@ -137,7 +141,7 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
         if (result.Outcome == ChangeOutcome.Applied)
         {
             SetUp.Add(candidate);
-            Staged = Staged.Clear();
+            Staged = Staged.RemoveRange(Staged.Where(s => s.Value.GeneratedKeyId is null || s.Value.GeneratedKeyId == candidate.GeneratedKeyId).Select(s => s.Key));
         }
 
         return result;

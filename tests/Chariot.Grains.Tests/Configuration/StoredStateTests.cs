@@ -19,7 +19,8 @@ public sealed class StoredStateTests(OneSilo kit) : ConfigurationTest(kit)
         var staged = new StagedSslFile(Sealed(), new SslFileLabel("key.pem", DateTimeOffset.UnixEpoch), [new Finding("key.small", FindingSeverity.Warning, "Small.") { Line = 3 }], "a key", DateTimeOffset.UnixEpoch);
         var state = new ConfigurationState { PendingCredential = "p", EraseDue = true, LogFloor = 0 };
         state = state.Next(state.Current with { Ssl = Ssl("one"), Mqtt = new MqttSettings { AnonymousCredential = "guest" } }, "user");
-        state = state with { Staged = state.Staged.Add(SslFile.CaChain, staged) };
+        state = state.WithHistory(Ssl("one") with { SetUpBy = "admin" }, DateTimeOffset.UnixEpoch).WithHistory(null, DateTimeOffset.UnixEpoch.AddDays(1));
+        state = state with { Staged = state.Staged.Add(SslFile.CaChain, staged), PendingKey = staged with { GeneratedKeyId = "g", ExpiresAt = DateTimeOffset.MaxValue } };
 
         var copy = RoundTrip(state);
 
@@ -30,6 +31,9 @@ public sealed class StoredStateTests(OneSilo kit) : ConfigurationTest(kit)
         Assert.Equal(staged.Content.WrappedKey, copy.Staged[SslFile.CaChain].Content.WrappedKey);
         Assert.Equal(3, Assert.Single(copy.Staged[SslFile.CaChain].Findings).Line);
         Assert.Equal(("p", true), (copy.PendingCredential, copy.EraseDue));
+        Assert.Equal(("g", DateTimeOffset.MaxValue), (copy.PendingKey!.GeneratedKeyId, copy.PendingKey.ExpiresAt));
+        Assert.Equal(staged.Content.Ciphertext, copy.PendingKey.Content.Ciphertext);
+        Assert.Equal(Assert.Single(state.History), Assert.Single(copy.History));
     }
 
     [Fact]

@@ -94,8 +94,8 @@ public sealed class AdminClient : IDisposable
     public async Task SetAclAsync(string username, string[] publishAcl, string[] subscribeAcl, bool enabled = true) =>
         (await PutAsync("credentials/" + Uri.EscapeDataString(username), new { username, publishAcl, subscribeAcl, enabled })).EnsureSuccess();
 
-    /// <summary>PUT /ssl: set up, or replace in place.</summary>
-    public Task<AdminAnswer> PutSslAsync(string privateKey, string serverCertificate, string caChain) =>
+    /// <summary>PUT /ssl: set up, or replace in place; without a key, with the one that was generated on the server.</summary>
+    public Task<AdminAnswer> PutSslAsync(string? privateKey, string serverCertificate, string caChain) =>
         SendSslAsync(HttpMethod.Put, "ssl", privateKey, serverCertificate, caChain);
 
     public Task<AdminAnswer> ValidateSslAsync(string privateKey, string serverCertificate, string caChain) =>
@@ -116,11 +116,15 @@ public sealed class AdminClient : IDisposable
         _loginGate.Dispose();
     }
 
-    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string privateKey, string serverCertificate, string caChain)
+    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string serverCertificate, string caChain)
     {
         await EnsureSignedInAsync();
         using var form = new MultipartFormDataContent();
-        AddFile(form, "privateKey", privateKey, "server.key");
+        if (privateKey is not null)
+        {
+            AddFile(form, "privateKey", privateKey, "server.key");
+        }
+
         AddFile(form, "serverCertificate", serverCertificate, "server.crt");
         AddFile(form, "caChain", caChain, "chain.crt");
         return await CallAsync(method, "api/v1/" + path, form);

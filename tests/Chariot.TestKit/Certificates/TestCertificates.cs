@@ -11,18 +11,18 @@ namespace Chariot.TestKit.Certificates;
 public sealed class TestCertificates : IDisposable
 {
     private readonly RSA _serverKey;
+    private readonly RSA _intermediateKey = RSA.Create(2048);
 
     public TestCertificates(string commonName = "localhost", int keyBits = 2048)
     {
         var now = DateTimeOffset.UtcNow;
         using var rootKey = RSA.Create(2048);
-        using var intermediateKey = RSA.Create(2048);
         _serverKey = RSA.Create(keyBits);
 
         Root = Authority("CN=Chariot Test Root", rootKey, 1).CreateSelfSigned(now.AddDays(-1), now.AddYears(10));
-        using var intermediate = Authority("CN=Chariot Test Intermediate", intermediateKey, 0)
+        using var intermediate = Authority("CN=Chariot Test Intermediate", _intermediateKey, 0)
             .Create(Root, now.AddDays(-1), now.AddYears(5), Serial());
-        using var issuer = intermediate.CopyWithPrivateKey(intermediateKey);
+        using var issuer = intermediate.CopyWithPrivateKey(_intermediateKey);
         Intermediate = X509CertificateLoader.LoadCertificate(intermediate.RawData);
 
         var request = new CertificateRequest($"CN={commonName}", _serverKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -74,12 +74,24 @@ public sealed class TestCertificates : IDisposable
     /// <summary>SHA-256 of the server certificate, lower-case hex.</summary>
     public string ServerFingerprint => Convert.ToHexStringLower(SHA256.HashData(Server.RawData));
 
+    /// <summary>Signs a PKCS#10 request as a CA does: its names and key, for one year. Throws when its own signature is wrong.</summary>
+    public X509Certificate2 Sign(string requestPem)
+    {
+        var request = CertificateRequest.LoadSigningRequestPem(
+            requestPem, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions, RSASignaturePadding.Pkcs1);
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Intermediate, true, false));
+        using var issuer = Intermediate.CopyWithPrivateKey(_intermediateKey);
+        return request.Create(issuer, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddYears(1), Serial());
+    }
+
     public void Dispose()
     {
         Root.Dispose();
         Intermediate.Dispose();
         Server.Dispose();
         _serverKey.Dispose();
+        _intermediateKey.Dispose();
     }
 
     private static CertificateRequest Authority(string name, RSA key, int pathLength)

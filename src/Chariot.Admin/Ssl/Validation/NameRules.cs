@@ -44,7 +44,8 @@ internal static class NameRules
     /// <summary>Whether clients can compare <paramref name="name"/>: a host name or an address.</summary>
     public static bool LooksLikeName(string name) => IPAddress.TryParse(name, out _) || (name.Length > 0 && name.IndexOfAny([' ', ',', '/', '@']) < 0);
 
-    private static string? Fault(string name)
+    /// <summary>What is wrong with a DNS name, to follow "the name ..."; null when clients accept it.</summary>
+    public static string? Fault(string name)
     {
         if (IPAddress.TryParse(name, out _) && (name.Contains(':', StringComparison.Ordinal) || name.Count(character => character == '.') == 3))
         {
