@@ -198,6 +198,8 @@ internal sealed partial class ClientSession
         }
     }
 
+    private bool MustLoad => _spilled && _connection is not null && _queue.Count == 0;
+
     private bool CanSend => _connection is not null && _queue.Count == 0 && !_spilled && _inflight.Count < _window;
 
     private void Release(Delivery delivery, FlushBatch batch)
@@ -330,7 +332,7 @@ internal sealed partial class ClientSession
             }
         }
 
-        if (_spilled && !_loading && _connection is not null && _queue.Count == 0)
+        if (MustLoad && !_loading)
         {
             _loading = true;
             _load = Task.Run(LoadMoreAsync);

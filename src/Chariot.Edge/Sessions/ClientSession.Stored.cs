@@ -144,69 +144,14 @@ internal sealed partial class ClientSession
         return more;
     }
 
+    /// <summary>Reads stored deliveries until the window is full, nothing is left, or the client is gone.</summary>
     private async Task LoadMoreAsync()
     {
         try
         {
-            await Services.Store.FlushAsync();
-            long through;
-            long after;
-            lock (Gate)
+            while (await LoadSliceAsync())
             {
-                // A publish may have been given its place in the queue and not submitted its row yet: what is behind it has to
-                // wait for the next read, or it would be passed over.
-                through = _unsettledSpills.TryPeek(out var unsettled) ? unsettled.Sequence - 1 : _lastSequence;
-                after = _lastInMemory;
             }
-
-            var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
-            var batch = FlushBatch.Current;
-            lock (Gate)
-            {
-                _loading = false;
-                if (Ended)
-                {
-                    return;
-                }
-
-                var rights = _access.List;
-                foreach (var row in rows.TakeWhile(row => row.Sequence <= through))
-                {
-                    // Rights may have been withdrawn since it was stored, or since it was read.
-                    if (row.State == DeliveryState.Pending && !rights.AllowsSubscribe(Encoding.UTF8.GetString(row.Message.Topic.Span)))
-                    {
-                        RemoveUnloaded(row);
-                        batch.Dropped++;
-                        _lastInMemory = row.Sequence;
-                        continue;
-                    }
-
-                    _queue.PushBack(new Delivery(row.Message, row.Qos, row.Sequence)
-                    {
-                        PacketId = row.PacketId,
-                        State = row.State,
-                        Retain = row.Retain,
-                        SubscriptionIdentifiers = [.. row.SubscriptionIdentifiers],
-                        Durability = Durability.Stored,
-                        Sent = row.PacketId != 0,
-                    });
-                    _lastInMemory = row.Sequence;
-                    if (row.PacketId != 0)
-                    {
-                        _reservedIds.Add(row.PacketId);
-                    }
-                }
-
-                if (rows.Count < LoadSize && _lastSequence == through)
-                {
-                    _spilled = false;
-                    _lastInMemory = through;
-                }
-
-                Fill(batch);
-            }
-
-            batch.Flush(Services.Metrics);
         }
         catch (Exception error)
         {
@@ -217,6 +162,73 @@ internal sealed partial class ClientSession
 
             // The client keeps its connection; the next acknowledgement or reconnect tries again.
             Services.Log.QueueNotRead(error, ClientId);
+        }
+    }
+
+    /// <summary>One read; true when the next one is due. <c>_loading</c> falls only when what was read has been sent.</summary>
+    private async Task<bool> LoadSliceAsync()
+    {
+        await Services.Store.FlushAsync();
+        long through;
+        long after;
+        lock (Gate)
+        {
+            // A publish may have been given its place in the queue and not submitted its row yet: what is behind it has to
+            // wait for the next read, or it would be passed over.
+            through = _unsettledSpills.TryPeek(out var unsettled) ? unsettled.Sequence - 1 : _lastSequence;
+            after = _lastInMemory;
+        }
+
+        var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
+        var batch = FlushBatch.Current;
+        lock (Gate)
+        {
+            if (Ended)
+            {
+                return _loading = false;
+            }
+
+            var rights = _access.List;
+            foreach (var row in rows.TakeWhile(row => row.Sequence <= through))
+            {
+                // Rights may have been withdrawn since it was stored, or since it was read.
+                if (row.State == DeliveryState.Pending && !rights.AllowsSubscribe(Encoding.UTF8.GetString(row.Message.Topic.Span)))
+                {
+                    RemoveUnloaded(row);
+                    batch.Dropped++;
+                    _lastInMemory = row.Sequence;
+                    continue;
+                }
+
+                _queue.PushBack(new Delivery(row.Message, row.Qos, row.Sequence)
+                {
+                    PacketId = row.PacketId,
+                    State = row.State,
+                    Retain = row.Retain,
+                    SubscriptionIdentifiers = [.. row.SubscriptionIdentifiers],
+                    Durability = Durability.Stored,
+                    Sent = row.PacketId != 0,
+                });
+                _lastInMemory = row.Sequence;
+                if (row.PacketId != 0)
+                {
+                    _reservedIds.Add(row.PacketId);
+                }
+            }
+
+            if (rows.Count < LoadSize && _lastSequence == through)
+            {
+                _spilled = false;
+                _lastInMemory = through;
+            }
+
+            Fill(batch);
+        }
+
+        batch.Flush(Services.Metrics);
+        lock (Gate)
+        {
+            return _loading = MustLoad;
         }
     }
 
