@@ -3,13 +3,16 @@ using Chariot.Abstractions.Configuration;
 namespace Chariot.Cluster.Tests.Configuration;
 
 /// <summary>What renews a node's lease, and what does not.</summary>
-public sealed class LeaseTests : IAsyncLifetime
+public sealed class LeaseTests : IAsyncLifetime, IAsyncDisposable
 {
     private readonly FeedKit _kit = new();
 
     public Task InitializeAsync() => Task.CompletedTask;
 
+    // xunit 2 calls this one only.
     public async Task DisposeAsync() => await _kit.DisposeAsync();
+
+    ValueTask IAsyncDisposable.DisposeAsync() => _kit.DisposeAsync();
 
     [Fact]
     public async Task Start_TakesTheFirstLease_AfterTheConsumersAct()
