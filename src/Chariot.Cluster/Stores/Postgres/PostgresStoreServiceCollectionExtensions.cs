@@ -28,25 +28,24 @@ internal static class PostgresStoreServiceCollectionExtensions
     }
 
     /// <summary>Membership, grain state and reminders through Orleans' ADO.NET providers.</summary>
-    public static ISiloBuilder UsePostgres(this ISiloBuilder silo, PostgresStore store, string connectionString)
+    public static ISiloBuilder UsePostgres(this ISiloBuilder silo, PostgresStore store)
     {
-        silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, connectionString));
-        silo.UseAdoNetReminderService(options => (options.Invariant, options.ConnectionString) = (Invariant, connectionString));
-        silo.Services.AddPostgresGrainStorage(store, connectionString);
+        silo.UseAdoNetClustering(options => (options.Invariant, options.DataSource) = (Invariant, store.Source));
+        silo.UseAdoNetReminderService(options => (options.Invariant, options.DataSource) = (Invariant, store.Source));
+        silo.Services.AddPostgresGrainStorage(store);
         return silo;
     }
 
     /// <summary>Finds gateways through the membership table.</summary>
-    public static IClientBuilder UsePostgres(this IClientBuilder client, string connectionString) =>
-        client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, connectionString));
+    public static IClientBuilder UsePostgres(this IClientBuilder client, PostgresStore store) =>
+        client.UseAdoNetClustering(options => (options.Invariant, options.DataSource) = (Invariant, store.Source));
 
     /// <summary>Grain state alone, under <see cref="StateNames.Provider"/>.</summary>
-    public static IServiceCollection AddPostgresGrainStorage(this IServiceCollection services, PostgresStore store, string connectionString)
+    public static IServiceCollection AddPostgresGrainStorage(this IServiceCollection services, PostgresStore store)
     {
         services.AddAdoNetGrainStorage(InnerProvider, builder => builder.Configure<IServiceProvider>((options, provider) =>
         {
-            (options.Invariant, options.ConnectionString) = (Invariant, connectionString);
-            options.DataSource = store.Source;
+            (options.Invariant, options.DataSource) = (Invariant, store.Source);
             options.GrainStorageSerializer = Serializer(provider);
             options.DeleteStateOnClear = true;
         }));
