@@ -102,7 +102,11 @@ public abstract class MessageStoreTests : IAsyncLifetime
 
         Assert.Equal(2, (await Store.ReadQueueAsync(1, 0, 10)).Single().Message.Id);
         Assert.Equal(1, await _kit.CountMessagesAsync());
-        await _kit.CommitAsync(transaction => PutDelivery(transaction, 1, 1, 2));
+        await _kit.CommitAsync(transaction =>
+        {
+            transaction.PutMessage(Message(2));
+            PutDelivery(transaction, 1, 1, 2);
+        });
         Assert.Equal(2, (await Store.ReadQueueAsync(1, 0, 10)).Single().Message.Id);
     }
 
