@@ -20,6 +20,9 @@ public abstract class GrainStorageTests : IAsyncLifetime
     /// <summary>Services with the store under test, on top of these.</summary>
     private protected abstract Task AddStoreAsync(IServiceCollection services);
 
+    /// <summary>How many grains at once; fewer where each write is slow.</summary>
+    private protected virtual int Grains => 100;
+
     private protected virtual Task CloseAsync() => Task.CompletedTask;
 
     public async Task InitializeAsync()
@@ -188,7 +191,7 @@ public abstract class GrainStorageTests : IAsyncLifetime
     [Fact]
     public async Task ManyGrains_WriteAndReadInParallel()
     {
-        await Parallel.ForEachAsync(Enumerable.Range(0, 100), async (number, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, Grains), async (number, _) =>
         {
             var state = State("");
             for (var round = 0; round < 10; round++)
