@@ -11,4 +11,7 @@ internal sealed class GrainConfigurationSource(IGrainFactory grains) : IConfigur
 
     public async Task<CredentialRecord?> GetCredentialAsync(string username) =>
         await grains.GetGrain<ICredentialGrain>(username).GetAsync();
+
+    public async Task<ClientTrust> GetClientTrustAsync() =>
+        await grains.GetGrain<IConfigurationGrain>(IConfigurationGrain.Key).GetClientTrustAsync();
 }

@@ -9,4 +9,6 @@ internal interface IConfigurationSource
     Task<ConfigurationUpdate> GetUpdateAsync(long sinceRevision);
 
     Task<CredentialRecord?> GetCredentialAsync(string username);
+
+    Task<ClientTrust> GetClientTrustAsync();
 }

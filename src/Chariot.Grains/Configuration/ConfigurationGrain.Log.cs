@@ -18,4 +18,10 @@ internal sealed partial class ConfigurationGrain
 
     [LoggerMessage(2014, LogLevel.Error, "Deleted secrets could not be erased from the store; tried again in {Seconds} s. Check that the store is reachable and has space.")]
     private partial void LogEraseFailed(Exception error, double seconds);
+
+    [LoggerMessage(2200, LogLevel.Error, "The trust in client certificates could not be written; the change was refused. Check that the store is reachable and has space.")]
+    private partial void LogClientTrustNotWritten(Exception error);
+
+    [LoggerMessage(2201, LogLevel.Error, "The trust in client certificates of revision {Revision} is not in the store, so no client certificate is accepted. Restore the store from a backup, or upload the client CA again.")]
+    private partial void LogClientTrustMissing(long revision);
 }

@@ -15,6 +15,7 @@ namespace Chariot.Grains.Configuration;
 [KeepAlive]
 internal sealed partial class ConfigurationGrain(
     [PersistentState(StateNames.Configuration, StateNames.Provider)] IPersistentState<ConfigurationState> storage,
+    [PersistentState(StateNames.ClientTrust, StateNames.Provider)] IPersistentState<ClientTrustState> trustStorage,
     IEdgeLinks links,
     IStoreMaintenance store,
     TimeProvider time,
@@ -29,6 +30,7 @@ internal sealed partial class ConfigurationGrain(
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _committed = storage.State;
+        LoadClientTrust();
         _upkeep = this.RegisterGrainTimer(UpkeepAsync, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         await CountPendingCredentialAsync();
         ScheduleUpkeep();
@@ -118,7 +120,7 @@ internal sealed partial class ConfigurationGrain(
             return Refuse(ChangeOutcome.RevisionConflict);
         }
 
-        return IsMapped(username) ? Refuse(ChangeOutcome.CredentialInUse) : await ChangeCredentialAsync(username, stored, null);
+        return IsMapped(username) || IsMappedByCertificate(username) ? Refuse(ChangeOutcome.CredentialInUse) : await ChangeCredentialAsync(username, stored, null);
     }
 
     /// <summary>

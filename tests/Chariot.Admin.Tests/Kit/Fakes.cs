@@ -153,6 +153,26 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
         return await ChangeAsync(Current with { Ssl = null }, expectedRevision);
     }
 
+    public ClientTrust Trust { get; set; } = ClientTrust.None;
+
+    public ValueTask<ClientTrust> GetClientTrustAsync() => ValueTask.FromResult(Trust);
+
+    public async ValueTask<ChangeResult> SetClientTrustAsync(ClientTrust trust, long replaces)
+    {
+        if (replaces != Trust.Revision)
+        {
+            return await Refused(ChangeOutcome.RevisionConflict);
+        }
+
+        var result = await ChangeAsync(Current with { ClientTrustRevision = Current.Revision + 1 }, null);
+        if (result.Outcome == ChangeOutcome.Applied)
+        {
+            Trust = trust with { Revision = result.Revision };
+        }
+
+        return result;
+    }
+
     private async ValueTask<ChangeResult> ChangeAsync(BrokerConfiguration changed, long? expectedRevision)
     {
         if (Next is { } next)

@@ -57,6 +57,16 @@ internal sealed class FakeConfigurationSource : IConfigurationSource
         return update;
     }
 
+    public ClientTrust ClientTrust { get; set; } = ClientTrust.None;
+
+    public int ClientTrustReads { get; private set; }
+
+    public Task<ClientTrust> GetClientTrustAsync()
+    {
+        ClientTrustReads++;
+        return Failing ? throw new TimeoutException("The store does not answer.") : Task.FromResult(ClientTrust);
+    }
+
     public async Task<CredentialRecord?> GetCredentialAsync(string username)
     {
         Interlocked.Increment(ref _credentialReads);
