@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Chariot.TestKit;
 using Chariot.TestKit.Broker;
 using Chariot.TestKit.Certificates;
 using Chariot.TestKit.Mqtt;
@@ -98,7 +99,9 @@ public sealed class PolicyTests(ClientCertificateFixture fixture) : IClassFixtur
     public async Task Probe_ReadsTheServedCertificate_WithCertificatesRequired_WithoutAWarning()
     {
         await fixture.SetPolicyAsync("required");
+        var before = Warnings();
         Assert.Null(await fixture.AnswerAsync(null));
+        await Eventually.TrueAsync(() => Warnings() == before + 1, "the refusal of a client is logged", 30);
         var warnings = Warnings();
 
         // Replacing it makes every node look at what it serves before the answer.
