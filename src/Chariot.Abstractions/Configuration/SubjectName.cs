@@ -32,7 +32,7 @@ public static class SubjectName
     {
         normal = "";
         var attributes = new List<(string Oid, string Value)>();
-        var rest = (text ?? "").AsSpan().Trim(' ');
+        var rest = (text ?? "").AsSpan().TrimStart(' ');
         do
         {
             var equals = rest.IndexOf('=');

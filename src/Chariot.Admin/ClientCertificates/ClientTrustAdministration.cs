@@ -12,6 +12,7 @@ namespace Chariot.Admin.ClientCertificates;
 internal sealed class ClientTrustAdministration(AdminGrains grains, AuditTrail audit, AuthorityFile authorityFile, RevocationListFile listFile, TimeProvider time)
 {
     private const int Attempts = 5;
+    private const int MaximumLists = 100;
 
     public async Task<ClientTrust> GetAsync() => await grains.Configuration.GetClientTrustAsync();
 
@@ -70,7 +71,7 @@ internal sealed class ClientTrustAdministration(AdminGrains grains, AuditTrail a
             }
 
             var lists = trust.RevocationLists.RemoveAll(one => one.IssuerKeySha256 == list.IssuerKeySha256).Add(list);
-            return lists.Sum(one => (long)one.Serials.Length) > ClientTrust.MaximumRevocationBytes
+            return lists.Length > MaximumLists || lists.Sum(one => (long)one.Serials.Length) > ClientTrust.MaximumRevocationBytes
                 ? Refusal.Invalid("The revocation list is refused.", [TooMany])
                 : Act<ClientTrust>.Done(trust with { RevocationLists = lists });
         });
@@ -124,7 +125,7 @@ internal sealed class ClientTrustAdministration(AdminGrains grains, AuditTrail a
         static object Show(ClientTrust trust) => new { trust.Mappings.Length, First = trust.Mappings.Take(100).Select(MappingRequest.From) };
     }
 
-    private static Finding TooMany { get; } = new("crl.too-many", FindingSeverity.Error, $"All revocation lists together take at most {ClientTrust.MaximumRevocationBytes / SerialNumbers.SlotSize:N0} entries.")
+    private static Finding TooMany { get; } = new("crl.too-many", FindingSeverity.Error, $"At most {MaximumLists} revocation lists are kept, with {ClientTrust.MaximumRevocationBytes / SerialNumbers.SlotSize} entries together.")
     {
         File = RevocationListFile.Name,
         Remedy = "Delete the lists of CAs that are no longer used.",

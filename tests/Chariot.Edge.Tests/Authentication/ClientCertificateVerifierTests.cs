@@ -121,6 +121,9 @@ public sealed class ClientCertificateVerifierTests : IDisposable
         Assert.Equal(5, fromFile.JudgedUnder);
     }
 
+    [Fact]
+    public void Policy_JudgesByTheClock_NotByTheTimeItWasMade() => Assert.True(new ClientCertificateVerifier(Trust(_root)).CreatePolicy().VerificationTimeIgnored);
+
     private static ClientTrust Trust(params TestClientAuthority[] authorities) => new()
     {
         Revision = 1,
