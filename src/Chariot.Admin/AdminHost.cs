@@ -1,6 +1,7 @@
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Accounts;
 using Chariot.Admin.Audit;
+using Chariot.Admin.ClientCertificates;
 using Chariot.Admin.Clients;
 using Chariot.Admin.Credentials;
 using Chariot.Admin.Expiry;
@@ -57,6 +58,9 @@ public static class AdminHost
         services.AddSingleton<ICertificateBundleValidator, CertificateBundleValidator>();
         services.AddSingleton<SslSetup>();
         services.AddSingleton<ServerSideKey>();
+        services.AddSingleton<AuthorityFile>();
+        services.AddSingleton<RevocationListFile>();
+        services.AddSingleton<ClientTrustAdministration>();
         services.AddHostedService<ExpiryWatch>();
         services.AddSingleton<ClientDirectory>();
         services.AddSingleton<RetainedMessages>();
@@ -98,6 +102,7 @@ public static class AdminHost
         api.MapAccounts();
         api.MapTokens();
         api.MapSsl();
+        api.MapClientCertificates();
         api.MapExpiry();
         api.MapSettings();
         api.MapCredentials();

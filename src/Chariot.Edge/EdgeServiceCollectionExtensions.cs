@@ -37,6 +37,9 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SessionRegistry>();
         services.AddSingleton<SessionEnd>();
         services.AddSingleton<Authenticator>();
+        services.AddSingleton<SeenCertificates>();
+        services.AddSingleton<ClientCertificates>();
+        services.AddSingleton<CertificateSignIn>();
 
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();
@@ -50,6 +53,7 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<ConnectionSweep>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<ServedCertificateProbe>();
+        services.AddSingleton<UntrustedConnections>();
         services.AddSingleton<EdgeConfiguration>();
         services.AddSingleton<IConfigurationConsumer>(provider => provider.GetRequiredService<EdgeConfiguration>());
         services.AddSingleton<IEdgeNode, EdgeNode>();

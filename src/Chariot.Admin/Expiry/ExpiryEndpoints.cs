@@ -1,5 +1,6 @@
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Accounts;
+using Chariot.Admin.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -8,10 +9,19 @@ namespace Chariot.Admin.Expiry;
 
 internal static class ExpiryEndpoints
 {
-    public static void MapExpiry(this IEndpointRouteBuilder routes) => routes.MapGet("/expiry", async (AdminGrains grains, TimeProvider time) =>
+    /// <summary>Client certificates shown: those that expire first.</summary>
+    private const int MostClients = 100;
+
+    public static void MapExpiry(this IEndpointRouteBuilder routes) => routes.MapGet("/expiry", async (AdminGrains grains, NodeDirectory nodes, TimeProvider time) =>
     {
         var configuration = await grains.Configuration.GetAsync();
-        return Results.Ok(ExpiringCertificate.From(configuration.Ssl, time.GetUtcNow()).Select(ExpiryView.From).ToList());
+        var trust = configuration.ClientTrustRevision == 0 ? ClientTrust.None : await grains.Configuration.GetClientTrustAsync();
+        var seen = trust.Authorities is null ? [] : (await nodes.DescribeAsync())
+            .SelectMany(node => node.Description?.ClientCertificates ?? [])
+            .DistinctBy(certificate => certificate.Sha256Fingerprint)
+            .OrderBy(certificate => certificate.NotAfter)
+            .Take(MostClients);
+        return Results.Ok(ExpiringCertificate.From(configuration.Ssl, trust, seen, time.GetUtcNow()).Select(ExpiryView.From).ToList());
     }).RequireAuthorization(Roles.Read);
 
     /// <param name="Threshold">The smallest of 30, 14, 7 and 1 days that has been reached; null before.</param>

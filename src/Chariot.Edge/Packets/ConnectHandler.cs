@@ -19,6 +19,7 @@ namespace Chariot.Edge.Packets;
 /// </summary>
 internal sealed class ConnectHandler(
     Authenticator authenticator,
+    CertificateSignIn certificateSignIn,
     IConfigurationFeed feed,
     IGrainFactory grains,
     IEdgeLinks links,
@@ -120,7 +121,9 @@ internal sealed class ConnectHandler(
 
         // 2.
         var address = connection.Transport.RemoteAddress;
-        var authentication = await authenticator.AuthenticateAsync(packet.Username, packet.Password, address[..Math.Max(0, address.LastIndexOf(':'))], cancellationToken);
+        var certificate = connection.Transport.ClientCertificate;
+        var authentication = await certificateSignIn.AuthenticateAsync(packet.Username, packet.Password, certificate, cancellationToken)
+            ?? await authenticator.AuthenticateAsync(packet.Username, packet.Password, address[..Math.Max(0, address.LastIndexOf(':'))], cancellationToken);
         if (authentication.Reason != ReasonCode.Success)
         {
             return authentication.Reason;
@@ -171,7 +174,7 @@ internal sealed class ConnectHandler(
         // Asked again now that a change of configuration finds this connection: one may have come in between.
         session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, principal, clientId, cancellationToken));
         sessions.Reconsider(session);
-        if (!await StillMayConnectAsync(principal, authentication.Verifier, cancellationToken))
+        if (!await certificateSignIn.HoldsAsync(principal, authentication.Verifier, certificate, cancellationToken))
         {
             connection.PublishesWill = false;
             connection.Close(ReasonCode.NotAuthorized);
@@ -195,11 +198,6 @@ internal sealed class ConnectHandler(
 
         return access.AllowsPublish(will.Topic) ? ReasonCode.Success : ReasonCode.NotAuthorized;
     }
-
-    private async ValueTask<bool> StillMayConnectAsync(Principal principal, string? verifier, CancellationToken cancellationToken) =>
-        principal.IsAnonymous
-            ? feed.Current.Mqtt.AllowAnonymous
-            : await feed.FindCredentialAsync(principal.Username!, cancellationToken) is { Enabled: true } credential && credential.PasswordVerifier == verifier;
 
     /// <summary>
     /// The session to serve, taken from the connection that it was on. Null when a later CONNECT of this client id was faster.

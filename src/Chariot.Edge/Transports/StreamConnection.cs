@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Net.Sockets;
+using Chariot.Edge.Authentication;
 using Microsoft.AspNetCore.Connections;
 
 namespace Chariot.Edge.Transports;
@@ -35,6 +36,9 @@ internal sealed class StreamConnection : DefaultConnectionContext
     public string RemoteAddress { get; }
 
     public bool Secure => _stream is SslStream;
+
+    /// <summary>See <see cref="ITransport.ClientCertificate"/>.</summary>
+    public ClientCertificate? ClientCertificate => (_stream as ServerTlsStream)?.ClientCertificate;
 
     /// <summary>May be called at any time and more than once.</summary>
     public override void Abort(ConnectionAbortedException abortReason)

@@ -110,6 +110,15 @@ public sealed class AdminClient : IDisposable
         return await CallAsync(HttpMethod.Put, "api/v1/ssl/files/" + slot, form);
     }
 
+    /// <summary>PUT of one file, as multipart part <c>file</c>.</summary>
+    public async Task<AdminAnswer> PutFileAsync(string path, byte[] content, string fileName)
+    {
+        await EnsureSignedInAsync();
+        using var form = new MultipartFormDataContent();
+        AddFile(form, "file", content, fileName);
+        return await CallAsync(HttpMethod.Put, "api/v1/" + path, form);
+    }
+
     public void Dispose()
     {
         _http.Dispose();
@@ -130,9 +139,12 @@ public sealed class AdminClient : IDisposable
         return await CallAsync(method, "api/v1/" + path, form);
     }
 
-    private static void AddFile(MultipartFormDataContent form, string name, string pem, string fileName)
+    private static void AddFile(MultipartFormDataContent form, string name, string pem, string fileName) =>
+        AddFile(form, name, System.Text.Encoding.ASCII.GetBytes(pem), fileName);
+
+    private static void AddFile(MultipartFormDataContent form, string name, byte[] bytes, string fileName)
     {
-        var content = new ByteArrayContent(System.Text.Encoding.ASCII.GetBytes(pem));
+        var content = new ByteArrayContent(bytes);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         form.Add(content, name, fileName);
     }
