@@ -51,6 +51,7 @@ internal sealed class EdgeNode(
         RetainedMessages = retainedMessages.Count,
         BytesReceived = services.Metrics.BytesReceived,
         BytesSent = services.Metrics.BytesSent,
+        TlsHandshakesFailed = services.Metrics.HandshakesFailed,
         ProbedFingerprint = probe.Fingerprint,
     };
 

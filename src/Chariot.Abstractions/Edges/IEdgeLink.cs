@@ -84,6 +84,8 @@ public sealed record NodeDescription
     /// null when there was none. <see cref="ServedFingerprint"/> is what the node means to serve.
     /// </summary>
     [Id(12)] public string? ProbedFingerprint { get; init; }
+    /// <summary>TLS handshakes of MQTT clients that failed, TCP and WebSocket.</summary>
+    [Id(20)] public long TlsHandshakesFailed { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("chariot.client-description.v1")]

@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -46,7 +45,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private readonly CancellationTokenSource _cut = new();
 
     // Opens a listener with the application that the host gave at start; null before.
-    private Func<ReservedPort, TlsHandshakeCallbackOptions?, CancellationToken, Task<AdminListener>>? _open;
+    private Func<ReservedPort, HttpsOptions?, CancellationToken, Task<AdminListener>>? _open;
 
     private AdminListener? _http;
     private AdminListener? _https;
@@ -228,7 +227,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         try
         {
             var port = Interlocked.Exchange(ref _preparedHttps, null) ?? ReservedPort.Bind(new IPEndPoint(_options.Address, _options.HttpsPort));
-            _https = await _open!(port, new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(_tls!), HandshakeTimeout = HandshakeTimeout() }, cancellationToken);
+            _https = await _open!(port, new HttpsOptions(() => _tls!, HandshakeTimeout, _time), cancellationToken);
         }
         catch (SocketException e)
         {

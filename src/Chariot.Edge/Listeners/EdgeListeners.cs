@@ -201,13 +201,12 @@ internal sealed class EdgeListeners : IDisposable
     private async Task<SslStream?> ShakeHandsAsync(Socket socket, Func<SecureOptions, SslServerAuthenticationOptions> select)
     {
         var address = AddressOf(socket);
-        var network = new HandshakeStream(socket);
+        var network = new HandshakeStream(socket, _handshakes);
         var stream = new SslStream(network, leaveInnerStreamOpen: false);
         try
         {
             using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(_handshakeTimeoutSeconds));
-            using var place = await _handshakes.EnterAsync(timeout.Token);
-            if (!place.IsAcquired || _tls is not { } tls)
+            if (_tls is not { } tls)
             {
                 socket.Dispose();
                 return null;
@@ -217,6 +216,7 @@ internal sealed class EdgeListeners : IDisposable
         }
         catch (Exception error) when (error is AuthenticationException or IOException or SocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {
+            _services.Metrics.CountFailedHandshake();
             _log.HandshakeFailed(address, error is OperationCanceledException ? "it took too long" : error.Message);
             await stream.DisposeAsync();
             socket.Dispose();
