@@ -227,7 +227,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         try
         {
             var port = Interlocked.Exchange(ref _preparedHttps, null) ?? ReservedPort.Bind(new IPEndPoint(_options.Address, _options.HttpsPort));
-            _https = await _open!(port, new HttpsOptions(() => _tls!, HandshakeTimeout, _time), cancellationToken);
+            _https = await _open!(port, new HttpsOptions(() => _tls ?? throw new ConnectionAbortedException("SSL has been deleted."), HandshakeTimeout, _time), cancellationToken);
         }
         catch (SocketException e)
         {
@@ -253,6 +253,8 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         _https = null;
+        // The key hangs on it. A handshake under way has its own reference.
+        _tls = null;
         _tlsSource = default;
         var deadline = new CancellationTokenSource();
         var (unbound, closed) = listener.Close(deadline.Token);
