@@ -58,7 +58,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private volatile SslServerAuthenticationOptions? _tls;
 
     // What the options were made of: made anew, they would start with an empty session cache.
-    private (string SetupId, string MinVersion) _tlsSource;
+    private (TlsMaterial? Material, string? MinVersion) _tlsSource;
     private volatile bool _stopped;
 
     public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, TimeProvider time, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
@@ -214,9 +214,9 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
 
         // Handshakes from here on see the new certificate; connections made with the old one stay.
         var minVersion = _current?.Configuration.Tls.MinVersion ?? "1.2";
-        if (_tls is null || _tlsSource != (material.SetupId, minVersion))
+        if (_tls is null || _tlsSource != (material, minVersion))
         {
-            (_tls, _tlsSource) = (OptionsFor(material, minVersion), (material.SetupId, minVersion));
+            (_tls, _tlsSource) = (OptionsFor(material, minVersion), (material, minVersion));
         }
 
         if (_https is not null)

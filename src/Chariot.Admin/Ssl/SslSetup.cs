@@ -24,7 +24,8 @@ internal sealed partial class SslSetup(
     AuditTrail audit,
     IOptions<AdminOptions> options,
     TimeProvider time,
-    ILogger<SslSetup> logger)
+    ILogger<SslSetup> logger,
+    IOcspStatus? ocsp = null)
 {
     public static readonly TimeSpan StagedFor = TimeSpan.FromMinutes(15);
 
@@ -42,7 +43,8 @@ internal sealed partial class SslSetup(
     {
         var configuration = await grains.Configuration.GetAsync();
         var staged = await grains.Configuration.GetStagedAsync();
-        return Status(configuration, staged, [.. (await nodes.DescribeAsync()).Select(SslNode.From)]);
+        var status = Status(configuration, staged, [.. (await nodes.DescribeAsync()).Select(SslNode.From)]);
+        return OcspFinding.From(ocsp?.Current, configuration.Ssl) is { } finding ? status with { Findings = status.Findings.Add(finding) } : status;
     }
 
     /// <param name="exposed">Whether the upload came over plain HTTP from another host.</param>
