@@ -35,7 +35,9 @@ public static class AdminHost
     /// </summary>
     public static IServiceCollection AddChariotAdmin(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddOptions<AdminOptions>().Bind(configuration.GetSection(AdminOptions.Section)).ValidateOnStart();
+        services.AddOptions<AdminOptions>().Bind(configuration.GetSection(AdminOptions.Section))
+            .Configure(options => options.MqttBindAddress = configuration["Chariot:Mqtt:BindAddress"] ?? options.MqttBindAddress)
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<AdminOptions>, AdminOptionsValidator>();
         services.TryAddSingleton(TimeProvider.System);
 

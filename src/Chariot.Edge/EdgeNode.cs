@@ -53,6 +53,7 @@ internal sealed class EdgeNode(
         RetainedMessages = retainedMessages.Count,
         BytesReceived = services.Metrics.BytesReceived,
         BytesSent = services.Metrics.BytesSent,
+        TlsHandshakesFailed = services.Metrics.HandshakesFailed,
         ProbedFingerprint = probe.Fingerprint,
         ClientCertificates = seen.FirstToExpire(100),
     };

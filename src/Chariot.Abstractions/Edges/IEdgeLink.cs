@@ -86,6 +86,8 @@ public sealed record NodeDescription
     [Id(12)] public string? ProbedFingerprint { get; init; }
     /// <summary>Client certificates that were accepted since start and expire first, at most 100, the first to expire first.</summary>
     [Id(13)] public ImmutableArray<ClientCertificateDescription> ClientCertificates { get; init; } = [];
+    /// <summary>TLS handshakes of MQTT clients that failed, TCP and WebSocket.</summary>
+    [Id(20)] public long TlsHandshakesFailed { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("chariot.client-description.v1")]

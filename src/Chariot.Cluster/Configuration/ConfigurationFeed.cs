@@ -169,7 +169,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
 
         // 2. The certificate. Without it the rest still applies: a set-up that cannot be opened must not hold back an ACL.
         var configuration = update.Configuration;
-        var (tls, error) = await ResolveTlsAsync(configuration.Ssl);
+        var (tls, error) = await ResolveTlsAsync(configuration.Ssl, configuration.Tls);
         var (trust, trustError) = await ResolveClientTrustAsync(configuration.ClientTrustRevision);
         error ??= trustError;
 
@@ -214,9 +214,9 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         return _last = new NodeResult(_options.NodeName, configuration.Revision, error is null, error) { ServedFingerprint = tls?.Fingerprint };
     }
 
-    private async Task<TlsMaterialResult> ResolveTlsAsync(SslConfiguration? ssl)
+    private async Task<TlsMaterialResult> ResolveTlsAsync(SslConfiguration? ssl, TlsSettings settings)
     {
-        if (ssl?.SetupId is { } unchanged && _snapshot.Tls is { } served && served.SetupId == unchanged)
+        if (ssl?.SetupId is { } unchanged && _snapshot.Tls is { } served && served.SetupId == unchanged && (settings.OcspStapling || !served.Staples))
         {
             return new(served, null);
         }

@@ -206,13 +206,12 @@ internal sealed class EdgeListeners : IDisposable
     private async Task<ServerTlsStream?> ShakeHandsAsync(Socket socket, Func<SecureOptions, SslServerAuthenticationOptions> select)
     {
         var address = AddressOf(socket);
-        var network = new HandshakeStream(socket);
+        var network = new HandshakeStream(socket, _handshakes);
         var stream = new ServerTlsStream(network);
         try
         {
             using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(_handshakeTimeoutSeconds));
-            using var place = await _handshakes.EnterAsync(timeout.Token);
-            if (!place.IsAcquired || _tls is not { } tls)
+            if (_tls is not { } tls)
             {
                 socket.Dispose();
                 return null;
@@ -228,6 +227,7 @@ internal sealed class EdgeListeners : IDisposable
             }
             else
             {
+                _services.Metrics.CountFailedHandshake();
                 _log.HandshakeFailed(address, stream.Refusal ?? (error is OperationCanceledException ? "it took too long" : error.Message));
             }
 

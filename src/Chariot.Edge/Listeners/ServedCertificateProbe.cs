@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 
 namespace Chariot.Edge.Listeners;
@@ -120,6 +121,8 @@ internal sealed partial class ServedCertificateProbe(TimeProvider time, ILogger<
                 new SslClientAuthenticationOptions
                 {
                     TargetHost = "localhost",
+                    // Otherwise .NET fetches issuers that are missing from addresses in the certificate, and waits for them.
+                    CertificateChainPolicy = new X509ChainPolicy { DisableCertificateDownloads = true, RevocationMode = X509RevocationMode.NoCheck },
                     // A resumed session would show the certificate of the handshake that it came from.
                     AllowTlsResume = false,
                     RemoteCertificateValidationCallback = (_, certificate, _, _) =>

@@ -60,9 +60,10 @@ internal sealed class StreamConnection : DefaultConnectionContext
 
             _socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException or IOException or InvalidOperationException or TimeoutException)
+        catch (Exception)
         {
-            // The client was faster: there is nobody to tell.
+            // The client was faster, or TLS is in a state that has no orderly end, such as a renegotiation that was refused; OpenSSL's
+            // exception for that is not public. There is nobody to tell.
             _socket.Dispose();
         }
 

@@ -37,8 +37,9 @@ internal sealed class TlsTransport(Socket socket, ServerTlsStream stream) : ITra
             await stream.ShutdownAsync();
             socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException or IOException or InvalidOperationException)
+        catch (Exception)
         {
+            // The client was faster, or TLS is in a state that has no orderly end; OpenSSL's exception for that is not public.
             socket.Dispose();
         }
     }
