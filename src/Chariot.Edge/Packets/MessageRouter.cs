@@ -63,6 +63,35 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         return ReasonCode.Success;
     }
 
+    /// <summary>
+    /// Whether every durable target of a QoS 2 publish has room for it; chooses the members of shared subscriptions. What comes in
+    /// between this and the delivery may take a queue over its limit by as much as is published at the same time.
+    /// </summary>
+    public bool Admit(PublishJob job, MatchSet match, ClientSession? publisher)
+    {
+        ChooseMembers(job, match, publisher);
+        foreach (var target in match.Targets)
+        {
+            if (IsFor(target, publisher) && target.Session.IsOverBudget(job.Message, target.Qos))
+            {
+                job.Refuse(ReasonCode.QuotaExceeded);
+                return false;
+            }
+        }
+
+        foreach (var member in job.SharedMembers)
+        {
+            if (member.Session.IsOverBudget(job.Message, member.Qos))
+            {
+                job.Refuse(ReasonCode.QuotaExceeded);
+                return false;
+            }
+        }
+
+        job.IsAdmitted = true;
+        return true;
+    }
+
     /// <summary>Delivers to everything that matches; false when nothing did.</summary>
     public bool Route(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
     {
@@ -83,12 +112,12 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             }
         }
 
-        foreach (var shared in match.Shared)
+        if (match.Shared.Length > 0)
         {
             any = true;
-            if (shared.Choose() is { } member)
+            ChooseMembers(job, match, publisher);
+            foreach (var member in job.SharedMembers)
             {
-                job.SharedMembers.Add(member);
                 DeliverDurable(job, member, batch);
             }
         }
@@ -159,6 +188,22 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         }
     }
 
+    private static void ChooseMembers(PublishJob job, MatchSet match, ClientSession? publisher)
+    {
+        if (job.HasSharedMembers)
+        {
+            return;
+        }
+
+        foreach (var shared in match.Shared)
+        {
+            if (shared.Choose(new ShareRequest(publisher?.ClientId ?? "", job.Message.Topic.Span, job.Message.Size)) is { } member)
+            {
+                job.SharedMembers.Add(member);
+            }
+        }
+    }
+
     private static bool IsFor(Target target, ClientSession? publisher) => !(target.NoLocal && ReferenceEquals(target.Session, publisher));
 
     private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
@@ -192,18 +237,13 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             return;
         }
 
-        var now = message.ExpiresAt == long.MaxValue ? 0 : services.UnixMilliseconds;
-        var packet = PublishEncoder.Current.Encode(message, now, subscriber.Version, QualityOfService.AtMostOnce, retain, target.SubscriptionIdentifiers, out _);
-        if (packet.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(packet, out var firstTouch))
+        if (subscriber.SendOnce(message, services.UnixMilliseconds, retain, target.SubscriptionIdentifiers, batch))
+        {
+            batch.Delivered++;
+        }
+        else
         {
             batch.Dropped++;
-            return;
-        }
-
-        batch.Delivered++;
-        if (firstTouch)
-        {
-            batch.Touch(subscriber.Outbound);
         }
     }
 }

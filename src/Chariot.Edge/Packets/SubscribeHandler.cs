@@ -121,9 +121,18 @@ internal sealed class SubscribeHandler(
 
     private void Acknowledge(MqttConnection connection, ushort packetId, ReasonCode[] reasons)
     {
-        var answer = new byte[16 + reasons.Length];
+        var refused = reasons.FirstOrDefault(reason => reason >= ReasonCode.UnspecifiedError);
+        var text = connection.WantsProblemInformation && refused != ReasonCode.Success ? ReasonText.Of(refused) : null;
+        var answer = new byte[Math.Min(256 + reasons.Length, connection.MaximumPacketSize)];
+        var length = PacketWriter.WriteSubAck(answer, connection.Version, packetId, reasons, text);
+        if (length == 0)
+        {
+            connection.Close(ReasonCode.PacketTooLarge);
+            return;
+        }
+
         var batch = FlushBatch.Current;
-        connection.SendControl(answer.AsSpan(0, PacketWriter.WriteSubAck(answer, connection.Version, packetId, reasons)), batch);
+        connection.SendControl(answer.AsSpan(0, length), batch);
         batch.Flush(services.Metrics);
     }
 

@@ -29,6 +29,7 @@ internal sealed partial class ClientSession
     private bool _loading;
     private Task _load = Task.CompletedTask;
     private bool _hadRows;
+    private bool _mayHoldUnloadedIds;
     private long _waitingBytes;
     private long _waitingCount;
 
@@ -55,21 +56,22 @@ internal sealed partial class ClientSession
             var message = job.Message;
             if (!_isDurable)
             {
-                DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);
+                DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);
                 return;
             }
 
-            if (_waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
+            if (!job.IsAdmitted && _waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
             {
                 batch.Dropped++;
                 job.Refuse(ReasonCode.QuotaExceeded);
                 return;
             }
 
-            var delivery = new Delivery(message, qos, ++_lastSequence) { Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers };
+            var delivery = new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers };
             if (job.StoresFirst)
             {
                 // QoS 2: the row, with its packet id where it has one, is committed before the first byte goes out.
+                delivery.Ticket = job.TicketForTarget();
                 Persist(delivery, job.Work);
                 delivery.AwaitsCommit = true;
                 if (CanSend)
@@ -337,6 +339,8 @@ internal sealed partial class ClientSession
             _loading = true;
             _load = Task.Run(LoadMoreAsync);
         }
+
+        FetchBacklog();
     }
 
     private void Finish(Delivery delivery, FlushBatch batch)
@@ -349,21 +353,36 @@ internal sealed partial class ClientSession
         }
     }
 
-    private void CollectTickets(List<PublishTicket> tickets)
+    /// <summary>
+    /// Takes the tickets of what ends here. What another member of a shared subscription may have goes to <paramref name="moving"/> with
+    /// its ticket, or stays for who moves its row.
+    /// </summary>
+    private void CollectTickets(List<PublishTicket> tickets, List<Delivery> moving)
     {
-        foreach (var delivery in _inflight.Values)
+        foreach (var delivery in _inflight.Values.OrderBy(delivery => delivery.Sequence))
         {
-            delivery.Done = true;
-            if (delivery.TakeTicket() is { } ticket)
-            {
-                tickets.Add(ticket);
-            }
+            Collect(delivery);
         }
 
         for (var i = 0; i < _queue.Count; i++)
         {
-            _queue[i].Done = true;
-            if (_queue[i].TakeTicket() is { } ticket)
+            Collect(_queue[i]);
+        }
+
+        void Collect(Delivery delivery)
+        {
+            if (delivery.MayMove && !delivery.Moved)
+            {
+                if (delivery.Durability == Durability.None)
+                {
+                    moving.Add(delivery);
+                }
+
+                return;
+            }
+
+            delivery.Done = true;
+            if (delivery.TakeTicket() is { } ticket)
             {
                 tickets.Add(ticket);
             }
