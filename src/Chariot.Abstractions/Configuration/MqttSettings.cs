@@ -112,6 +112,9 @@ public sealed record MqttLimits
 
     [Id(14)] public int MaximumRetainedMessages { get; init; } = 100_000;
 
+    /// <summary>Bytes of all retained messages: topics, properties and payloads.</summary>
+    [Id(20)] public long MaximumRetainedBytes { get; init; } = 256L * 1024 * 1024;
+
     [Id(15)] public int MaximumTopicAliases { get; init; } = 32;
 
     /// <summary>Seconds; 0 leaves the client's Keep Alive alone.</summary>

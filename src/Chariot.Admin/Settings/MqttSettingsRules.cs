@@ -32,6 +32,7 @@ internal static class MqttSettingsRules
         Range("maximumDurableQueueBytes", limits.MaximumDurableQueueBytes, 64 * 1024, 1L << 50);
         Range("maximumSessionExpirySeconds", limits.MaximumSessionExpirySeconds, 0, uint.MaxValue);
         Range("maximumRetainedMessages", limits.MaximumRetainedMessages, 0, 100_000_000);
+        Range("maximumRetainedBytes", limits.MaximumRetainedBytes, 0, 1L << 50);
         Range("maximumTopicAliases", limits.MaximumTopicAliases, 0, 65_535);
         Range("maximumKeepAliveSeconds", limits.MaximumKeepAliveSeconds, 0, 65_535);
         Text("responseInformation", settings.ResponseInformation);

@@ -20,6 +20,9 @@ internal sealed class FailureThrottle(TimeProvider time)
     private readonly Lock _evicting = new();
     private int _added;
 
+    /// <summary>Pairs that are remembered.</summary>
+    public int Count => _entries.Count;
+
     public bool IsBlocked(string key) => _entries.TryGetValue(key, out var entry) && time.GetUtcNow() < entry.BlockedUntil;
 
     public void Succeeded(string key) => _entries.TryRemove(key, out _);

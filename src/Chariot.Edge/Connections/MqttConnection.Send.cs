@@ -106,6 +106,25 @@ internal sealed partial class MqttConnection
         }
     }
 
+    /// <summary>
+    /// Sends a retained message at QoS 0, for a replay that has waited for room; false when it is larger than the client takes.
+    /// </summary>
+    public bool SendRetained(ApplicationMessage message, long now, ReadOnlySpan<uint> subscriptionIdentifiers, FlushBatch batch)
+    {
+        var packet = PublishEncoder.Current.Encode(message, now, Version, QualityOfService.AtMostOnce, retain: true, AliasUse.None, subscriptionIdentifiers, out _, out _);
+        if (packet.Length > MaximumPacketSize)
+        {
+            return false;
+        }
+
+        if (Outbound.AppendAfterWaiting(packet))
+        {
+            batch.Touch(Outbound);
+        }
+
+        return true;
+    }
+
     /// <summary>PUBACK or the like with a refusal, and a text when the client wants one [MQTT-3.1.2-29].</summary>
     private void SendRefusal(PacketType type, ushort packetId, ReasonCode reason, FlushBatch batch)
     {

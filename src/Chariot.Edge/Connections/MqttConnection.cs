@@ -20,6 +20,9 @@ internal sealed partial class MqttConnection
     private const int InitialBuffer = 2048;
     private const int MaximumReadAhead = 64 * 1024;
 
+    /// <summary>Receives in a row that used less than an eighth of the buffer, after which it shrinks.</summary>
+    private const int SparseReceives = 32;
+
     /// <summary>Receives that completed at once in a row, after which other connections of this thread get their turn.</summary>
     private const int FairShare = 32;
 
@@ -35,6 +38,7 @@ internal sealed partial class MqttConnection
     private byte[] _buffer = BufferPool.Rent(InitialBuffer);
     private int _start;
     private int _end;
+    private int _sparse;
     private int _unsettled;
     private TaskCompletionSource? _resume;
     private long _bytesReceived;
@@ -261,10 +265,11 @@ internal sealed partial class MqttConnection
         if (_start == _end)
         {
             // Everything was read: a buffer that was filled to the brim may be larger next time.
-            if (_end == _buffer.Length && _buffer.Length < MaximumReadAhead)
+            var size = _end == _buffer.Length && _buffer.Length < MaximumReadAhead ? _buffer.Length * 4 : SizeAfter(_end);
+            if (size != _buffer.Length)
             {
                 BufferPool.Return(_buffer);
-                _buffer = BufferPool.Rent(_buffer.Length * 4);
+                _buffer = BufferPool.Rent(size);
             }
 
             _start = _end = 0;
@@ -292,6 +297,27 @@ internal sealed partial class MqttConnection
                 _buffer = larger;
             }
         }
+    }
+
+    /// <summary>
+    /// A large packet's buffer goes with it; what is larger than a client's packets need goes after a while, so that thousands of
+    /// clients that were busy once do not hold what they needed then.
+    /// </summary>
+    private int SizeAfter(int used)
+    {
+        if (_buffer.Length > MaximumReadAhead)
+        {
+            return MaximumReadAhead;
+        }
+
+        _sparse = used <= _buffer.Length / 8 ? _sparse + 1 : 0;
+        if (_sparse < SparseReceives || _buffer.Length <= InitialBuffer)
+        {
+            return _buffer.Length;
+        }
+
+        _sparse = 0;
+        return Math.Max(InitialBuffer, _buffer.Length / 4);
     }
 
     private Task WhenSettledAsync()

@@ -144,7 +144,7 @@ internal sealed partial class OutboundBuffer
     {
         lock (_gate)
         {
-            if (_closed || (_fillLength < MaximumBytes / 2 && _fillPackets < MaximumPackets / 2) || !_sending)
+            if (_closed || (_fillLength < MaximumBytes / 2 && _fillPackets < Math.Max(1, MaximumPackets / 2)) || !_sending)
             {
                 return Task.CompletedTask;
             }
@@ -152,6 +152,9 @@ internal sealed partial class OutboundBuffer
             return (_drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
+
+    /// <summary>Less than half of the limit waits.</summary>
+    public bool HasRoom => Volatile.Read(ref _fillLength) < MaximumBytes / 2 && Volatile.Read(ref _fillPackets) < Math.Max(1, MaximumPackets / 2);
 
     /// <summary>Bytes that wait for the transport to take them, roughly; for comparing subscribers.</summary>
     public int WaitingBytes => Volatile.Read(ref _fillLength);
@@ -259,7 +262,7 @@ internal sealed partial class OutboundBuffer
                 return true;
             }
 
-            if (_drained is not null && _fillLength < MaximumBytes / 2 && _fillPackets < MaximumPackets / 2)
+            if (_drained is not null && _fillLength < MaximumBytes / 2 && _fillPackets < Math.Max(1, MaximumPackets / 2))
             {
                 drained = _drained;
                 _drained = null;

@@ -75,4 +75,7 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 
     [LoggerMessage(1301, LogLevel.Error, "Messages of a shared subscription could not be moved from {From} to other members; they stay stored and are tried again at the next start or reconnect. Check that the store works")]
     public partial void SharedNotMoved(Exception error, string from);
+
+    [LoggerMessage(1302, LogLevel.Error, "Retained messages could not be sent to {ClientId}; its connection is closed, and it gets them when it subscribes again")]
+    public partial void ReplayFailed(Exception error, string clientId);
 }

@@ -54,7 +54,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             return ReasonCode.Success;
         }
 
-        if (!retainedMessages.Set(message, services.Limits.MaximumRetainedMessages))
+        if (!retainedMessages.Set(message, services.Limits.MaximumRetainedMessages, services.Limits.MaximumRetainedBytes))
         {
             return ReasonCode.QuotaExceeded;
         }
@@ -100,7 +100,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to durable sessions that get it at QoS 1 or 2; false when nothing at all matches.</summary>
-    public static bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
     {
         var any = false;
         foreach (var target in match.Targets)
@@ -179,7 +179,15 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var job = new PublishJob(services, message, storesFirst: Lower(message.QualityOfService, target.Qos) == QualityOfService.ExactlyOnce && target.Session.IsDurable, makeTicket: null);
         if (Lower(message.QualityOfService, target.Qos) == QualityOfService.AtMostOnce)
         {
-            SendOnce(message, target, retain: true, batch);
+            // Its turn has come when there was room: it is not dropped, whatever else was sent meanwhile.
+            if (target.Session.Connection?.SendRetained(message, services.UnixMilliseconds, target.SubscriptionIdentifiers, batch) == true)
+            {
+                batch.Delivered++;
+            }
+            else
+            {
+                batch.Dropped++;
+            }
         }
         else
         {
@@ -208,12 +216,22 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
 
     private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
 
-    private static void DeliverDurable(PublishJob job, Target target, FlushBatch batch)
+    private void DeliverDurable(PublishJob job, Target target, FlushBatch batch)
     {
         var qos = Lower(job.Message.QualityOfService, target.Qos);
         if (qos != QualityOfService.AtMostOnce && target.Session.IsDurable)
         {
-            target.Session.Deliver(job, target, qos, job.Message.Retain && target.RetainAsPublished, batch);
+            Deliver(job, target, qos, batch);
+        }
+    }
+
+    private void Deliver(PublishJob job, Target target, QualityOfService qos, FlushBatch batch)
+    {
+        var retain = job.Message.Retain && target.RetainAsPublished;
+        if (!target.Session.Deliver(job, target, qos, retain, batch) && target.Share is not null)
+        {
+            // It was chosen and is gone.
+            services.Redelivery.GiveAgain(job, target, retain);
         }
     }
 
@@ -226,7 +244,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         }
         else if (!target.Session.IsDurable)
         {
-            target.Session.Deliver(job, target, qos, job.Message.Retain && target.RetainAsPublished, batch);
+            Deliver(job, target, qos, batch);
         }
     }
 

@@ -260,7 +260,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             return ReasonCode.Success;
         }
 
-        var matched = MessageRouter.RouteDurable(job, routes.Match(entry), session, batch);
+        var matched = router.RouteDurable(job, routes.Match(entry), session, batch);
         if (session.IsDurable)
         {
             session.MarkStored();

@@ -97,6 +97,14 @@ internal sealed class RouteTable
         }
     }
 
+    public int CountMembers(string filter)
+    {
+        lock (_gate)
+        {
+            return _groups.TryGetValue(filter, out var group) ? group.Members.Count : 0;
+        }
+    }
+
     /// <summary>The shared subscription with this <see cref="SharedGroup.Mark"/>; null when it has no member any more.</summary>
     public SharedGroup? FindGroup(uint mark)
     {

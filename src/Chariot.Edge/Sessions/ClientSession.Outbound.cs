@@ -42,29 +42,30 @@ internal sealed partial class ClientSession
 
     /// <summary>
     /// Takes a message for this session at <paramref name="qos"/> 1 or 2. Sent at once when there is room, queued otherwise.
-    /// For a durable session <paramref name="job"/> collects what must be stored and what its publisher waits for.
+    /// For a durable session <paramref name="job"/> collects what must be stored and what its publisher waits for. False when the
+    /// session has ended, or ends with a connection that is gone: another member of a shared subscription should have it.
     /// </summary>
-    public void Deliver(PublishJob job, Target target, QualityOfService qos, bool retain, FlushBatch batch)
+    public bool Deliver(PublishJob job, Target target, QualityOfService qos, bool retain, FlushBatch batch)
     {
         lock (Gate)
         {
-            if (Ended)
+            if (Ended || (!_isDurable && _connection is null))
             {
-                return;
+                return false;
             }
 
             var message = job.Message;
             if (!_isDurable)
             {
                 DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);
-                return;
+                return true;
             }
 
             if (!job.IsAdmitted && _waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
             {
                 batch.Dropped++;
                 job.Refuse(ReasonCode.QuotaExceeded);
-                return;
+                return true;
             }
 
             var delivery = new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers };
@@ -98,6 +99,8 @@ internal sealed partial class ClientSession
                 Persist(delivery, job.Work);
                 Enqueue(delivery);
             }
+
+            return true;
         }
     }
 
@@ -341,6 +344,7 @@ internal sealed partial class ClientSession
         }
 
         FetchBacklog();
+        TellOfRoom();
     }
 
     private void Finish(Delivery delivery, FlushBatch batch)

@@ -117,6 +117,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
 
             _connection = null;
             DisconnectedAt = now;
+            TellOfRoom();
             return true;
         }
     }
@@ -149,6 +150,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             _unsettledSpills.Clear();
             _inbound.Clear();
             _spilled = false;
+            TellOfRoom();
         }
 
         foreach (var ticket in tickets)

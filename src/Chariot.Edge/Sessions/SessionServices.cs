@@ -34,11 +34,17 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
 
     /// <summary>
     /// Does work that decides on rights and delivers, outside of a read batch or a store callback, so that a change of configuration can
-    /// wait for it as well. One at a time; must not be called under a session's gate, nor from within itself.
+    /// wait for it as well. One at a time; must not be called under a session's gate.
     /// </summary>
     public void InBackground(Action<FlushBatch> work)
     {
         var batch = FlushBatch.Current;
+        if (_backgroundGate.IsHeldByCurrentThread)
+        {
+            work(batch);
+            return;
+        }
+
         lock (_backgroundGate)
         {
             Background.Enter();

@@ -33,6 +33,10 @@ internal sealed class SharedRedelivery(RouteTable routes, SessionServices servic
         });
     }
 
+    /// <summary>A publish whose chosen member was gone when it was to have it; the publisher waits for the next one.</summary>
+    public void GiveAgain(PublishJob job, Target chosen, bool retain) => services.InBackground(batch =>
+        Give(new Moving(job.Message, chosen.Share!, chosen.Session, retain) { Ticket = job.TicketForTarget() }, batch));
+
     /// <summary>A delivery whose row was committed after its session had ended.</summary>
     public void GiveRow(ClientSession from, Delivery delivery) => services.InBackground(batch =>
         Give(new Moving(delivery.Message, delivery.Share!, from, delivery.Retain) { Row = (from.SessionId, delivery.Sequence) }, batch));
@@ -260,7 +264,11 @@ internal sealed class SharedRedelivery(RouteTable routes, SessionServices servic
         }
         else if (qos != QualityOfService.AtMostOnce)
         {
-            target.Session.Deliver(job, target, qos, retain, batch);
+            if (!target.Session.Deliver(job, target, qos, retain, batch))
+            {
+                // This one is gone too; each time there is one fewer.
+                Give(new Moving(message, target.Share!, target.Session, retain) { Ticket = job.TicketForTarget() }, batch);
+            }
         }
         else if (target.Session.Connection?.SendOnce(message, services.UnixMilliseconds, retain, target.SubscriptionIdentifiers, batch) == true)
         {

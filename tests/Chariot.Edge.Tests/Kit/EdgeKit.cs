@@ -108,6 +108,18 @@ internal sealed class EdgeKit : IDisposable
         return connection;
     }
 
+    /// <summary>Ends a session, with its routes.</summary>
+    public void Remove(ClientSession session)
+    {
+        foreach (var subscription in session.Subscriptions.Values)
+        {
+            Routes.Remove(subscription);
+        }
+
+        session.Subscriptions.Clear();
+        Do(session.End);
+    }
+
     public void Do(Action<FlushBatch> work)
     {
         var batch = FlushBatch.Current;
