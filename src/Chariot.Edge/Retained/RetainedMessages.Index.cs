@@ -7,6 +7,9 @@ internal sealed partial class RetainedMessages
 {
     private readonly PriorityQueue<ReadOnlyMemory<byte>, long> _expiring = new();
 
+    /// <summary>Entries about what expires, replaced ones included.</summary>
+    public int Expiring => _expiring.Count;
+
     /// <summary>Removes messages that have expired, at most <paramref name="limit"/>; returns their topics.</summary>
     public List<ReadOnlyMemory<byte>> RemoveExpired(long now, int limit)
     {

@@ -20,6 +20,9 @@ internal sealed partial class RetainedMessages
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Levels and messages that the last <see cref="Match"/> looked at.</summary>
+    public int Visited { get; private set; }
+
     /// <summary>Bytes of topics, properties and payloads.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
@@ -100,6 +103,7 @@ internal sealed partial class RetainedMessages
             List<Node> next = [];
             var first = true;
             var ends = FindLastLevel(filter);
+            Visited = 0;
             if (ends is { Count: 0 })
             {
                 return [];
@@ -110,7 +114,9 @@ internal sealed partial class RetainedMessages
                 var level = filter[range];
                 if (level.SequenceEqual("#"u8))
                 {
-                    return Descend(current, first);
+                    var below = Descend(current, first);
+                    Visited += below.Count;
+                    return below;
                 }
 
                 next.Clear();
@@ -125,6 +131,7 @@ internal sealed partial class RetainedMessages
                     {
                         if (ends is not null && next.Count + node.Children.Count > ends.Count)
                         {
+                            Visited += ends.Count;
                             return MatchFromTheEnd(filter, ends);
                         }
 
@@ -137,6 +144,7 @@ internal sealed partial class RetainedMessages
                 }
 
                 (current, next) = (next, current);
+                Visited += current.Count;
                 first = false;
             }
 

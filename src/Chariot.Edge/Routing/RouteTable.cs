@@ -97,6 +97,18 @@ internal sealed class RouteTable
         }
     }
 
+    /// <summary>Whether there is a shared subscription.</summary>
+    public bool HasGroups
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _groups.Count > 0;
+            }
+        }
+    }
+
     public int CountMembers(string filter)
     {
         lock (_gate)

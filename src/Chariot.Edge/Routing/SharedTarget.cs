@@ -156,10 +156,10 @@ internal sealed class SharedTarget(SharedGroup group, Target[] members)
                 continue;
             }
 
-            if (member.Session.Connection is not null)
+            if (member.Session.Connection is { } connection)
             {
-                // Connected, but takes no packet of this size: nobody who is away gets what it could not.
-                return null;
+                // It has come since it was looked at; or it takes no packet of this size, and nobody who is away gets what it could not.
+                return request.Size <= connection.MaximumPacketSize ? member : null;
             }
 
             chosen ??= member.Session is { IsDurable: true, Ended: false } ? member : null;

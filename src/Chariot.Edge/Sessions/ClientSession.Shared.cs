@@ -12,7 +12,6 @@ internal sealed partial class ClientSession
 {
     private readonly HashSet<long> _claimed = [];
     private SharedGroup[] _shares = [];
-    private bool _everShared;
 
     /// <summary>For choices that depend on the member's name; the same on every edge.</summary>
     public ulong Hash { get; } = XxHash3.HashToUInt64(MemoryMarshal.AsBytes(clientId.AsSpan()));
@@ -27,7 +26,6 @@ internal sealed partial class ClientSession
     /// <summary>Called under <see cref="Gate"/>.</summary>
     public void Joined(SharedGroup group)
     {
-        _everShared = true;
         _shares = [.. _shares.Where(share => share != group), group];
     }
 

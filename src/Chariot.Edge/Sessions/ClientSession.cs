@@ -161,7 +161,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         // It came while the session was being removed, and would wait for messages for ever.
         connection?.Close(ReasonCode.SessionTakenOver);
         Services.Redelivery.Give(this, moving);
-        if (_hadRows && _everShared)
+        if (_hadRows && Services.Redelivery.HasGroups)
         {
             _ = Services.Redelivery.MoveRowsThenDeleteAsync(SessionId, this);
         }

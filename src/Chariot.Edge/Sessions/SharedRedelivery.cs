@@ -14,7 +14,8 @@ internal sealed class SharedRedelivery(RouteTable routes, SessionServices servic
 {
     private const int PageSize = 64;
 
-    public SharedGroup? Find(uint mark) => routes.FindGroup(mark);
+    /// <summary>Whether there is anybody that rows could go to; which of a session's rows may, only the rows tell.</summary>
+    public bool HasGroups => routes.HasGroups;
 
     /// <summary>Deliveries that are in memory only.</summary>
     public void Give(ClientSession from, IReadOnlyCollection<Delivery> deliveries)

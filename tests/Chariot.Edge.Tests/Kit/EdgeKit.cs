@@ -23,13 +23,13 @@ internal sealed class EdgeKit : IDisposable
 {
     private readonly AckOrPersistTimer _timer = new();
 
-    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null)
+    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, IMessageStore? process = null)
     {
         Store = store ?? new FakeMessageStore();
         Time = time ?? new FakeTimeProvider(DateTimeOffset.UtcNow);
         // As if it were running already: the tests call PersistUnacknowledged themselves.
         Running(_timer) = true;
-        Services = new SessionServices(Store, _timer, Metrics, Log, Time);
+        Services = new SessionServices(process ?? Store, _timer, Metrics, Log, Time);
         Sessions = new SessionRegistry(Routes, Services);
         Router = new MessageRouter(Routes, RetainedMessages, Services, new MessageIds(Time));
         Publish = new PublishHandler(Routes, Router, Services);
