@@ -40,6 +40,7 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SeenCertificates>();
         services.AddSingleton<ClientCertificates>();
         services.AddSingleton<CertificateSignIn>();
+        services.AddSingleton<ScramAuthenticator>();
 
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();
@@ -47,6 +48,7 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SubscribeHandler>();
         services.AddSingleton<UnsubscribeHandler>();
         services.AddSingleton<DisconnectHandler>();
+        services.AddSingleton<AuthHandler>();
         services.AddSingleton<PacketDispatcher>();
 
         services.AddSingleton<ConnectionRegistry>();
