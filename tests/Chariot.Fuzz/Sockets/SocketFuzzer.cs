@@ -9,7 +9,11 @@ namespace Chariot.Fuzz.Sockets;
 /// Hostile connections against a broker process, over TCP and WebSocket: first every packet type in every state, then at random, while a
 /// good client is served throughout. In the end the broker must be alive, at rest, and no larger.
 /// </summary>
-internal sealed class SocketFuzzer(BrokerProcess broker, int seed)
+/// <param name="perSecond">
+/// Connections a second at most; 0 for as many as go. What a client leaves behind in memory lives for two minutes (the collection age of
+/// its session's grain): a slope that means something needs a run of several times that.
+/// </param>
+internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond = 0)
 {
     private const int Parallel = 16;
 
@@ -20,6 +24,7 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed)
 
     private readonly ConcurrentQueue<string> _hangs = new();
     private readonly List<(int Connections, long Bytes)> _memory = [];
+    private readonly long _started = Stopwatch.GetTimestamp();
     private int _next;
     private int _overWebSocket;
 
@@ -28,7 +33,6 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed)
 
     public async Task<SocketReport> RunAsync(int connections, CancellationToken cancellation)
     {
-        var started = Stopwatch.GetTimestamp();
         await using var good = await GoodClient.StartAsync(broker.Ports.Mqtt);
         await Task.WhenAll(Enumerable.Range(0, Parallel).Select(worker => Task.Run(() => WorkAsync(worker, connections, cancellation), cancellation)));
         var served = await good.StopAsync();
@@ -45,7 +49,7 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed)
             Good = served,
             RestingCpu = resting,
             Errors = [.. broker.Output.Split('\n').Where(line => line.Contains(" fail:", StringComparison.Ordinal) || line.Contains(" crit:", StringComparison.Ordinal)).Take(10)],
-            Took = Stopwatch.GetElapsedTime(started),
+            Took = Stopwatch.GetElapsedTime(_started),
         };
     }
 
@@ -59,6 +63,11 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed)
             if (number >= connections)
             {
                 return;
+            }
+
+            if (perSecond > 0 && TimeSpan.FromSeconds((double)number / perSecond) - Stopwatch.GetElapsedTime(_started) is { Ticks: > 0 } early)
+            {
+                await Task.Delay(early, cancellation);
             }
 
             if (number % 500 == 0)
