@@ -27,7 +27,8 @@ internal static class PacketWriter
 
             destination[0] = (int)PacketType.ConnAck << 4;
             destination[1] = 2;
-            destination[2] = flags;
+            // Session Present came with 3.1.1; in 3.1 this byte is reserved.
+            destination[2] = version == ProtocolVersion.V310 ? (byte)0 : flags;
             destination[3] = code;
             return 4;
         }
