@@ -26,8 +26,9 @@ internal sealed partial class ConfigurationFeed
                 throw new InvalidOperationException(error);
             }
 
-            _snapshot = new Snapshot(configuration, material);
-            var change = new ConfigurationChange(configuration, [], material);
+            var trust = _snapshot.ClientTrust;
+            _snapshot = new Snapshot(configuration, material, trust);
+            var change = new ConfigurationChange(configuration, [], material) { ClientTrust = trust };
             foreach (var consumer in _consumers.Value)
             {
                 await consumer.ApplyAsync(change, _stopping.Token);

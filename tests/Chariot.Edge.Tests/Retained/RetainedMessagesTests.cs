@@ -183,6 +183,8 @@ public class RetainedMessagesTests
 
         public void DeleteInbound(long sessionId, ushort packetId) => throw new NotSupportedException();
 
+        public void Fence(long sessionId, long epoch) => throw new NotSupportedException();
+
         public void DeleteSession(long sessionId) => throw new NotSupportedException();
     }
 
