@@ -76,7 +76,7 @@ public class CrossProtocolTests(SslFixture fixture) : IClassFixture<SslFixture>
     public async Task Tls_OnThePlainPort_IsClosed_WithoutAByte()
     {
         using var socket = await DialAsync(fixture.Ports.Mqtt);
-        await using var stream = new SslStream(new NetworkStream(socket), false, (_, _, _, _) => true);
+        await using var stream = new SslStream(new NetworkStream(socket), false, (_, certificate, _, _) => certificate is not null);
 
         var error = await Assert.ThrowsAnyAsync<IOException>(() => stream.AuthenticateAsClientAsync("localhost").WaitAsync(TimeSpan.FromSeconds(30)));
 
@@ -114,7 +114,7 @@ public class CrossProtocolTests(SslFixture fixture) : IClassFixture<SslFixture>
         Stream stream = new NetworkStream(socket);
         if (tls)
         {
-            var secure = new SslStream(stream, false, (_, _, _, _) => true);
+            var secure = new SslStream(stream, false, (_, certificate, _, _) => certificate is not null);
             await secure.AuthenticateAsClientAsync("localhost").WaitAsync(TimeSpan.FromSeconds(30));
             stream = secure;
         }

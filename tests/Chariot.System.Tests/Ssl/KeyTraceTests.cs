@@ -15,6 +15,8 @@ namespace Chariot.SystemTests.Ssl;
 /// <summary>The private key on the wire, in memory, in error paths and in an old copy of the store.</summary>
 public sealed class KeyTraceTests : IDisposable
 {
+    private static readonly string[] Names = ["localhost"];
+
     private readonly TestCertificates _certificates = new();
     private readonly TempDirectory _temporary = new();
 
@@ -62,7 +64,7 @@ public sealed class KeyTraceTests : IDisposable
             }
 
             (await admin.PostAsync("ssl/key", new { bits = 2048 })).EnsureSuccess();
-            (await admin.PostAsync("ssl/csr", new { subject = new { cn = "localhost" }, dnsNames = new[] { "localhost" } })).EnsureSuccess();
+            (await admin.PostAsync("ssl/csr", new { subject = new { cn = "localhost" }, dnsNames = Names })).EnsureSuccess();
             (await admin.DeleteAsync("ssl")).EnsureSuccess();
         }
 

@@ -266,7 +266,7 @@ public partial class TlsPolicyTests(SslFixture fixture) : IClassFixture<SslFixtu
 
     private async Task<SslStream> ConnectTls12Async()
     {
-        var stream = new SslStream(new NetworkStream(await DialAsync(fixture.Ports.Mqtts), ownsSocket: true), false, (_, _, _, _) => true);
+        var stream = new SslStream(new NetworkStream(await DialAsync(fixture.Ports.Mqtts), ownsSocket: true), false, (_, certificate, _, _) => certificate is not null);
 #pragma warning disable CA5398 // The version is what is tested.
         await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost", EnabledSslProtocols = SslProtocols.Tls12 });
 #pragma warning restore CA5398
