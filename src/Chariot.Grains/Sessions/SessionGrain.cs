@@ -24,22 +24,13 @@ internal sealed partial class SessionGrain(
     SessionSubscriber subscriber,
     IEdgeLinks links,
     TimeProvider time,
-    ILogger<SessionGrain> logger) : Grain, ISessionGrain
+    ILogger<SessionGrain> logger) : Grain, ISessionGrain, IGrainMigrationParticipant
 {
     private const uint NeverExpires = uint.MaxValue;
     private static readonly TimeSpan GiveUpLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>Connections taken over in <see cref="FightWindow"/> before newcomers have to wait: two devices with one client id.</summary>
-    private const int FreeTakeovers = 5;
-
-    private static readonly TimeSpan FightWindow = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan AlarmEvery = TimeSpan.FromMinutes(1);
-
     private SessionRecord? _session;
     private long _lastEpoch;
-    private readonly Queue<DateTimeOffset> _takeovers = [];
-    private string? _address;
-    private DateTimeOffset _alarmedAt;
 
     private string ClientId => this.GetPrimaryKeyString();
 
@@ -174,32 +165,6 @@ internal sealed partial class SessionGrain(
         }
 
         return session.ExpirySeconds > 0 || links.Active.Contains(session.Owner!) ? session : null;
-    }
-
-    /// <summary>
-    /// Two clients that connect again whenever they are thrown out would do so for ever: the one that is there stays, the other waits.
-    /// </summary>
-    private bool MayTakeOver(string? address)
-    {
-        var now = time.GetUtcNow();
-        while (_takeovers.TryPeek(out var earliest) && now - earliest >= FightWindow)
-        {
-            _takeovers.Dequeue();
-        }
-
-        if (_takeovers.Count < FreeTakeovers)
-        {
-            _takeovers.Enqueue(now);
-            return true;
-        }
-
-        if (now - _alarmedAt >= AlarmEvery)
-        {
-            _alarmedAt = now;
-            LogFight(ClientId, _address ?? "unknown", address ?? "unknown");
-        }
-
-        return false;
     }
 
     /// <summary>
