@@ -1,3 +1,4 @@
+using Chariot.TestKit;
 using Chariot.TestKit.Mqtt;
 
 namespace Chariot.SystemTests.Mqtt;
@@ -82,7 +83,7 @@ public class RetainedTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
     {
         var topic = Unique.Name("expiring/");
         await using var client = await ConnectAsync(MqttVersion.V500);
-        var properties = new PacketBytes().Byte((int)PropertyId.MessageExpiryInterval).FourBytes(1);
+        var properties = new PacketBytes().Byte((int)PropertyId.MessageExpiryInterval).FourBytes(4);
         await client.SendAsync(new PacketBytes().Text(topic).Properties(properties).Raw("m"u8).ToPacket(0x31));
         await Eventually.TrueAsync(async () => (int)(await fixture.Broker.Admin.GetAsync($"topics/retained?filter={Uri.EscapeDataString(topic)}")).Body!["items"]!.AsArray().Count == 1, "the message is not retained");
 
