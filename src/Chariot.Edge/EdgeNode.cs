@@ -3,6 +3,7 @@ using System.Text;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Stores;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Listeners;
@@ -22,6 +23,7 @@ internal sealed class EdgeNode(
     SessionEnd ends,
     RetainedMessages retainedMessages,
     SessionServices services,
+    MessageIds ids,
     ServedCertificateProbe probe) : IEdgeNode
 {
     public Task GiveUpAsync(string clientId, long newEpoch)
@@ -94,7 +96,8 @@ internal sealed class EdgeNode(
     public async Task<bool> DeleteRetainedAsync(string topic)
     {
         var bytes = Encoding.UTF8.GetBytes(topic);
-        if (!retainedMessages.Remove(bytes))
+        var id = ids.Next(services.UnixMilliseconds);
+        if (!retainedMessages.Clear(bytes, id))
         {
             return false;
         }

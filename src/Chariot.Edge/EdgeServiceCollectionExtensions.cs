@@ -5,6 +5,7 @@ using Chariot.Edge.Authentication;
 using Chariot.Edge.Configuration;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Packets;
 using Chariot.Edge.Retained;
@@ -34,6 +35,11 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SessionRegistry>();
         services.AddSingleton<SessionEnd>();
         services.AddSingleton<Authenticator>();
+
+        services.AddSingleton<PeerLog>();
+        services.AddSingleton<PeerDeliveries>();
+        services.AddSingleton<EdgePeers>();
+        services.AddSingleton<IPeerNode>(provider => provider.GetRequiredService<EdgePeers>());
 
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();

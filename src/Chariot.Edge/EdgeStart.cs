@@ -6,6 +6,7 @@ using Chariot.Abstractions.Stores;
 using Chariot.Edge.Configuration;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Retained;
 using Chariot.Edge.Routing;
@@ -41,6 +42,7 @@ internal sealed class EdgeStart(
     ConnectionRegistry connections,
     ConnectionSweep sweep,
     SessionServices services,
+    EdgePeers peers,
     ServedCertificateProbe probe,
     EdgeLog log) : IEdgeStart
 {
@@ -50,6 +52,7 @@ internal sealed class EdgeStart(
 
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
+        await peers.JoinAsync(cancellationToken);
         await LoadAsync(cancellationToken);
         configuration.Open();
     }

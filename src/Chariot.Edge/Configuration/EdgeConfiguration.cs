@@ -45,6 +45,7 @@ internal sealed class EdgeConfiguration(
         var (disconnected, suspended, resumed, narrowed) = await ApplyRightsAsync(change, settings, cancellationToken);
         services.StoreCallbacks.WaitForBatch();
         connections.WaitForBatches();
+        services.Peers.WaitForBatches();
         await PurgeAsync(narrowed);
         if (_isOpen)
         {

@@ -15,7 +15,10 @@ namespace Chariot.Edge.Packets;
 /// </summary>
 internal sealed class MessageRouter(RouteTable routes, RetainedMessages retainedMessages, SessionServices services, MessageIds ids)
 {
-    public ApplicationMessage CreateMessage(ClientSession publisher, TopicEntry entry, in PublishView view)
+    public ApplicationMessage CreateMessage(ClientSession publisher, TopicEntry entry, in PublishView view) =>
+        CreateMessage(view.Retain ? ids.Next(services.UnixMilliseconds) : ids.Next(), publisher.ClientId, entry, view);
+
+    public ApplicationMessage CreateMessage(long id, string publisher, TopicEntry entry, in PublishView view)
     {
         // One array for everything that the message owns.
         var bytes = new byte[view.PropertiesLength + view.Payload.Length];
@@ -24,13 +27,13 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var now = services.UnixMilliseconds;
         return new ApplicationMessage
         {
-            Id = ids.Next(),
+            Id = id,
             Topic = entry.Topic,
             Properties = bytes.AsMemory(0, properties),
             Payload = bytes.AsMemory(properties),
             QualityOfService = view.Qos,
             Retain = view.Retain,
-            Publisher = publisher.ClientId,
+            Publisher = publisher,
             PublishedAt = now,
             ExpiresAt = view.MessageExpirySeconds is { } seconds ? now + (seconds * 1000L) : long.MaxValue,
         };
@@ -46,7 +49,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var message = job.Message;
         if (message.Payload.IsEmpty)
         {
-            if (retainedMessages.Remove(message.Topic.Span))
+            if (retainedMessages.Clear(message.Topic, message.Id))
             {
                 job.Work.Retained = (retainedMessages, message.Topic);
             }
@@ -64,19 +67,19 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to everything that matches; false when nothing did.</summary>
-    public bool Route(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool Route(PublishJob job, MatchSet match, FlushBatch batch)
     {
-        var any = RouteDurable(job, match, publisher, batch);
-        return RouteTransient(job, match, publisher, batch) || any;
+        var any = RouteDurable(job, match, batch);
+        return RouteTransient(job, match, batch) || any;
     }
 
     /// <summary>Delivers to durable sessions that get it at QoS 1 or 2; false when nothing at all matches.</summary>
-    public static bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public static bool RouteDurable(PublishJob job, MatchSet match, FlushBatch batch)
     {
         var any = false;
-        foreach (var target in match.Targets)
+        foreach (var target in job.Shares is null ? match.Targets : [])
         {
-            if (IsFor(target, publisher))
+            if (IsFor(target, job))
             {
                 any = true;
                 DeliverDurable(job, target, batch);
@@ -85,6 +88,12 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
 
         foreach (var shared in match.Shared)
         {
+            if (!IsChosenHere(job, shared))
+            {
+                any |= !job.IsFromPeer;
+                continue;
+            }
+
             any = true;
             if (shared.Choose() is { } member)
             {
@@ -97,12 +106,12 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to the rest: sessions that end with their connection, and QoS 0 subscriptions.</summary>
-    public bool RouteTransient(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool RouteTransient(PublishJob job, MatchSet match, FlushBatch batch)
     {
         var any = false;
-        foreach (var target in match.Targets)
+        foreach (var target in job.Shares is null ? match.Targets : [])
         {
-            if (IsFor(target, publisher))
+            if (IsFor(target, job))
             {
                 any = true;
                 DeliverTransient(job, target, batch);
@@ -123,7 +132,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var now = services.UnixMilliseconds;
         var message = new ApplicationMessage
         {
-            Id = ids.Next(),
+            Id = ids.Next(now),
             Topic = will.Topic,
             Properties = will.Properties,
             Payload = will.Payload,
@@ -140,7 +149,9 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             batch.Dropped++;
         }
 
-        Route(job, routes.Match(entry), publisher, batch);
+        var match = routes.Match(entry);
+        Route(job, match, batch);
+        services.Peers.Forward(job, match, will.Retain, now, batch);
         job.Submit();
     }
 
@@ -159,7 +170,38 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         }
     }
 
-    private static bool IsFor(Target target, ClientSession? publisher) => !(target.NoLocal && ReferenceEquals(target.Session, publisher));
+    // By client id, because the publisher may be on another silo.
+    private static bool IsFor(Target target, PublishJob job) => !(target.NoLocal && target.Session.ClientId == job.Message.Publisher);
+
+    /// <summary>Chooses the silos of shared subscriptions, for a message that other silos have before this one.</summary>
+    public static void ChooseShares(PublishJob job, MatchSet match)
+    {
+        foreach (var shared in match.Shared)
+        {
+            IsChosenHere(job, shared);
+        }
+    }
+
+    private static bool IsChosenHere(PublishJob job, SharedTarget shared)
+    {
+        if (job.IsFromPeer)
+        {
+            return job.Shares?.Contains(shared.Key) == true;
+        }
+
+        if (job.Forwarded is { } forwarded)
+        {
+            return !forwarded.IsElsewhere(shared.Key);
+        }
+
+        if (shared.ChoosePeer() is not { } peer)
+        {
+            return true;
+        }
+
+        job.ShareElsewhere(peer, shared.Key);
+        return false;
+    }
 
     private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
 

@@ -3,6 +3,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Links;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 
@@ -13,7 +14,7 @@ namespace Chariot.Edge.Packets;
 /// outbound buffers; it allocates nothing and calls no grain. QoS 1, QoS 2 and retained messages become an
 /// <see cref="ApplicationMessage"/> and go through <see cref="MessageRouter"/>.
 /// </summary>
-internal sealed class PublishHandler(RouteTable routes, MessageRouter router, SessionServices services)
+internal sealed partial class PublishHandler(RouteTable routes, MessageRouter router, SessionServices services)
 {
     /// <summary>What becomes of a PUBLISH that its client may not send; swapped with the configuration.</summary>
     public OnDenied OnDenied { get; set; }
@@ -52,7 +53,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
 
         if ((header & 0b0111) == 0)
         {
-            FanOut(connection, session, entry, packet, view, batch);
+            FanOut(session.ClientId, connection.Version, entry, packet, view, batch);
             return ReasonCode.Success;
         }
 
@@ -65,61 +66,103 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
     }
 
     /// <summary>QoS 0, not retained.</summary>
-    private void FanOut(MqttConnection connection, ClientSession publisher, TopicEntry entry, Span<byte> packet, in PublishView view, FlushBatch batch)
+    private void FanOut(string publisher, ProtocolVersion version, TopicEntry entry, ReadOnlySpan<byte> packet, in PublishView view, FlushBatch batch)
     {
         var match = routes.Match(entry);
-        var encoder = PublishEncoder.Current;
         var begun = false;
         // The same bytes will do for a subscriber of the same version when they hold nothing that concerns us alone.
         var verbatim = view.TopicAlias == 0 && view.MessageExpirySeconds is null;
         foreach (var target in match.Targets)
         {
-            Send(target, packet, view);
+            Send(target, publisher, entry, verbatim ? version : null, packet, view, ref begun, batch);
         }
 
         foreach (var shared in match.Shared)
         {
-            if (shared.Choose() is { } member)
+            if (shared.ChoosePeer() is { } peer)
             {
-                Send(member, packet, view);
+                PeerSet.Forward([peer], publisher, [shared.Key], EncodeForPeers(entry, verbatim && version == ProtocolVersion.V500, packet, view, ref begun), batch);
+            }
+            else if (shared.Choose() is { } member)
+            {
+                Send(member, publisher, entry, verbatim ? version : null, packet, view, ref begun, batch);
             }
         }
 
-        void Send(Target target, ReadOnlySpan<byte> packet, in PublishView view)
+        if (match.Remotes.Length > 0)
         {
-            var subscriber = target.Session.Connection;
-            if (subscriber is null || (target.NoLocal && ReferenceEquals(target.Session, publisher)))
-            {
-                return;
-            }
+            PeerSet.Forward(match.Remotes, publisher, null, EncodeForPeers(entry, verbatim && version == ProtocolVersion.V500, packet, view, ref begun), batch);
+        }
+    }
 
-            ReadOnlySpan<byte> bytes;
-            if (verbatim && subscriber.Version == connection.Version && target.SubscriptionIdentifiers.Length == 0)
-            {
-                bytes = packet;
-            }
-            else
-            {
-                if (!begun)
-                {
-                    encoder.Begin();
-                    begun = true;
-                }
+    /// <summary>The same for a message that another edge has forwarded: to sessions here only.</summary>
+    /// <param name="shares">Shared subscriptions whose member is to be chosen here.</param>
+    public static void FanOutHere(ReadOnlySpan<char> publisher, MatchSet match, TopicEntry entry, List<string>? shares, in PublishView view, FlushBatch batch)
+    {
+        var begun = false;
+        foreach (var target in shares is null ? match.Targets : [])
+        {
+            Send(target, publisher, entry, null, default, view, ref begun, batch);
+        }
 
-                bytes = encoder.Encode(view, entry.Topic, subscriber.Version, retain: false, target.SubscriptionIdentifiers);
-            }
-
-            if (bytes.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(bytes, out var firstTouch))
+        foreach (var shared in shares is null ? [] : match.Shared)
+        {
+            if (shares!.Contains(shared.Key) && shared.Choose() is { } member)
             {
-                batch.Dropped++;
-                return;
+                Send(member, publisher, entry, null, default, view, ref begun, batch);
             }
+        }
+    }
 
-            batch.Delivered++;
-            if (firstTouch)
-            {
-                batch.Touch(subscriber.Outbound);
-            }
+    private static ReadOnlySpan<byte> EncodeForPeers(TopicEntry entry, bool asItIs, ReadOnlySpan<byte> packet, in PublishView view, ref bool begun)
+    {
+        if (asItIs)
+        {
+            return packet;
+        }
+
+        Begin(ref begun);
+        return PublishEncoder.Current.Encode(view, entry.Topic, ProtocolVersion.V500, retain: false, []);
+    }
+
+    private static void Send(Target target, ReadOnlySpan<char> publisher, TopicEntry entry, ProtocolVersion? verbatim, ReadOnlySpan<byte> packet, in PublishView view, ref bool begun, FlushBatch batch)
+    {
+        var subscriber = target.Session.Connection;
+        if (subscriber is null || (target.NoLocal && publisher.SequenceEqual(target.Session.ClientId)))
+        {
+            return;
+        }
+
+        ReadOnlySpan<byte> bytes;
+        if (verbatim == subscriber.Version && target.SubscriptionIdentifiers.Length == 0)
+        {
+            bytes = packet;
+        }
+        else
+        {
+            Begin(ref begun);
+            bytes = PublishEncoder.Current.Encode(view, entry.Topic, subscriber.Version, retain: false, target.SubscriptionIdentifiers);
+        }
+
+        if (bytes.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(bytes, out var firstTouch))
+        {
+            batch.Dropped++;
+            return;
+        }
+
+        batch.Delivered++;
+        if (firstTouch)
+        {
+            batch.Touch(subscriber.Outbound);
+        }
+    }
+
+    private static void Begin(ref bool begun)
+    {
+        if (!begun)
+        {
+            PublishEncoder.Current.Begin();
+            begun = true;
         }
     }
 
@@ -128,7 +171,9 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
         var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: false, makeTicket: null);
         if (router.Retain(job) == ReasonCode.Success)
         {
-            router.Route(job, routes.Match(entry), session, batch);
+            var match = routes.Match(entry);
+            router.Route(job, match, batch);
+            services.Peers.Forward(job, match, retain: true, services.UnixMilliseconds, batch);
         }
         else
         {
@@ -147,7 +192,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             return ReasonCode.ReceiveMaximumExceeded;
         }
 
-        var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: false, () => new PublishTicket(session, connection, packetId));
+        var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: false, () => new ClientPublishTicket(session, connection, packetId));
         var retained = view.Retain ? router.Retain(job) : ReasonCode.Success;
         if (retained != ReasonCode.Success)
         {
@@ -160,7 +205,9 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             job.Work.Ticket = job.TicketForTarget();
         }
 
-        var matched = router.Route(job, routes.Match(entry), session, batch);
+        var match = routes.Match(entry);
+        var matched = router.Route(job, match, batch);
+        matched |= Forward(job, match, view.Retain, batch);
         job.Submit();
         if (job.Ticket is { } ticket)
         {
@@ -177,61 +224,6 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             session.CompletePublish(connection, packetId, reason, batch);
         }
 
-        return ReasonCode.Success;
-    }
-
-    private ReasonCode PublishExactlyOnce(MqttConnection connection, ClientSession session, TopicEntry entry, in PublishView view, FlushBatch batch)
-    {
-        var packetId = view.PacketId;
-        if (!session.TryBookInbound(packetId, out var committed))
-        {
-            // A retransmission: answered again, delivered never [MQTT-4.3.3-2]. While its commit is under way the answer follows that.
-            if (committed)
-            {
-                connection.SendAcknowledgement(PacketType.PubRec, packetId, ReasonCode.Success, batch);
-            }
-
-            return ReasonCode.Success;
-        }
-
-        if (connection.PublishTaken() > connection.ReceiveMaximumOfServer && connection.Version == ProtocolVersion.V500)
-        {
-            return ReasonCode.ReceiveMaximumExceeded;
-        }
-
-        var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: true, makeTicket: null);
-        var retained = view.Retain ? router.Retain(job) : ReasonCode.Success;
-        if (retained != ReasonCode.Success)
-        {
-            session.AcceptInbound(packetId, retained, batch);
-            return ReasonCode.Success;
-        }
-
-        var matched = MessageRouter.RouteDurable(job, routes.Match(entry), session, batch);
-        if (session.IsDurable)
-        {
-            session.MarkStored();
-            job.Work.Inbound = (session, packetId);
-        }
-
-        if (!job.HasWork)
-        {
-            router.RouteTransient(job, routes.Match(entry), session, batch);
-            session.AcceptInbound(packetId, Reason(job, matched), batch);
-            return ReasonCode.Success;
-        }
-
-        job.Work.AfterCommit = (committedBatch, stored) =>
-        {
-            if (stored == ReasonCode.Success)
-            {
-                // Matched again: rights may have changed between PUBLISH and commit.
-                router.RouteTransient(job, routes.Match(entry), session, committedBatch);
-            }
-
-            session.AcceptInbound(packetId, stored == ReasonCode.Success ? Reason(job, matched) : stored, committedBatch);
-        };
-        job.Submit();
         return ReasonCode.Success;
     }
 

@@ -9,7 +9,7 @@ namespace Chariot.Edge.Retained;
 /// This edge's replica of the retained messages, by topic level: a filter is answered in the size of its answer, not of the
 /// store. Thread-safe.
 /// </summary>
-internal sealed class RetainedMessages
+internal sealed partial class RetainedMessages
 {
     private readonly Lock _gate = new();
     private readonly Node _root = new(null, []);
@@ -25,6 +25,11 @@ internal sealed class RetainedMessages
     {
         lock (_gate)
         {
+            if (IsClearedSince(message))
+            {
+                return true;
+            }
+
             var node = Find(message.Topic.Span);
             if (node?.Message is null && _count >= maximum)
             {
@@ -63,14 +68,7 @@ internal sealed class RetainedMessages
                 return false;
             }
 
-            node.Message = null;
-            _count--;
-            while (node.Parent is { } parent && node.Message is null && node.Children is not { Count: > 0 })
-            {
-                parent.Children!.Remove(node.Level);
-                node = parent;
-            }
-
+            RemoveMessage(node);
             return true;
         }
     }
@@ -152,6 +150,17 @@ internal sealed class RetainedMessages
         }
 
         return found;
+    }
+
+    private void RemoveMessage(Node node)
+    {
+        node.Message = null;
+        _count--;
+        while (node.Parent is { } parent && node.Message is null && node.Children is not { Count: > 0 })
+        {
+            parent.Children!.Remove(node.Level);
+            node = parent;
+        }
     }
 
     private Node? Find(ReadOnlySpan<byte> topic)

@@ -1,4 +1,5 @@
 using Chariot.Abstractions.Topics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Routing;
@@ -38,6 +39,16 @@ internal sealed class SharedTarget
 
     public Target[] Members { get; set; } = [];
 
+    /// <summary>The filter with its <c>$share/group/</c> prefix.</summary>
+    public string Key { get; init; } = "";
+
+    /// <summary>Other silos with members; null when there are none.</summary>
+    public SharedPeers? Peers { get; set; }
+
+    /// <summary>The silo whose turn it is; null for this one. With nobody here who is connected, always another one if there is one.</summary>
+    public Peer? ChoosePeer() =>
+        Peers is null ? null : Peers.Choose(Members.Length) ?? (Array.Exists(Members, member => member.Session.Connection is not null) ? null : Peers.Other(null));
+
     /// <summary>The next connected member with head-room, in turn; else any connected one; else an offline durable one.</summary>
     public Target? Choose()
     {
@@ -75,6 +86,9 @@ internal sealed class MatchSet(long shardVersion, long wildcardVersion, Target[]
     public readonly long WildcardVersion = wildcardVersion;
     public readonly Target[] Targets = targets;
     public readonly SharedTarget[] Shared = shared;
+
+    /// <summary>Other silos with subscribers that are not shared ones.</summary>
+    public Peer[] Remotes { get; init; } = [];
 }
 
 /// <summary>A topic name that has been published to, with what matches it.</summary>

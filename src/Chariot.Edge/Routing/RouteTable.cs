@@ -9,7 +9,7 @@ namespace Chariot.Edge.Routing;
 /// match is recomputed when a subscription that could concern it has changed: versions are kept per first level, and one
 /// for filters that begin with a wildcard.
 /// </summary>
-internal sealed class RouteTable
+internal sealed partial class RouteTable
 {
     private const int Shards = 256;
 
@@ -18,7 +18,7 @@ internal sealed class RouteTable
 
     private readonly Lock _gate = new();
     private readonly Dictionary<byte[], List<Subscription>> _exact = new(TopicBytesComparer.Instance);
-    private readonly FilterTrie _wildcards = new();
+    private readonly FilterTrie<Subscription> _wildcards = new();
     private readonly long[] _shardVersions = new long[Shards];
     private readonly List<Subscription> _matches = [];
     private readonly Dictionary<ClientSession, Target> _bySession = [];
@@ -36,7 +36,7 @@ internal sealed class RouteTable
         {
             if (IsWildcard(subscription.Filter))
             {
-                _wildcards.Add(subscription);
+                _wildcards.Add(subscription.Filter, subscription);
             }
             else
             {
@@ -49,6 +49,7 @@ internal sealed class RouteTable
             }
 
             Touch(subscription.Filter);
+            AnnounceAdded(subscription);
         }
     }
 
@@ -58,7 +59,7 @@ internal sealed class RouteTable
         {
             if (IsWildcard(subscription.Filter))
             {
-                _wildcards.Remove(subscription);
+                _wildcards.Remove(subscription.Filter, subscription);
             }
             else if (_exact.TryGetValue(subscription.Filter, out var list) && list.Remove(subscription) && list.Count == 0)
             {
@@ -66,6 +67,7 @@ internal sealed class RouteTable
             }
 
             Touch(subscription.Filter);
+            AnnounceRemoved(subscription);
         }
     }
 
@@ -164,8 +166,10 @@ internal sealed class RouteTable
                 target.Add(subscription);
             }
 
-            var shared = groups is null ? [] : groups.Values.Select(members => new SharedTarget { Members = [.. members] }).ToArray();
-            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], shared);
+            var remotes = MatchRemote(entry.Topic, out var sharedElsewhere);
+            List<SharedTarget> shared = [.. (groups ?? []).Select(group => new SharedTarget { Key = group.Key.Filter, Members = [.. group.Value] })];
+            AddPeers(shared, sharedElsewhere);
+            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], [.. shared]) { Remotes = remotes };
         }
     }
 

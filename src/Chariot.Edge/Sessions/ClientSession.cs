@@ -43,6 +43,9 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         set => _access = value;
     }
 
+    /// <summary>Its QoS 2 publishes that wait for other silos; null until there is one.</summary>
+    public ExactlyOnceOrder? ExactlyOnce { get; set; }
+
     public long Epoch { get; set; }
 
     public bool CleanStart { get; set; }

@@ -1,6 +1,7 @@
 using Chariot.Abstractions;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Links;
 using Chariot.Edge.Routing;
 
 namespace Chariot.Edge.Sessions;
@@ -23,6 +24,33 @@ internal sealed class PublishJob(SessionServices services, ApplicationMessage me
 
     /// <summary>The members that shared subscriptions chose, so that one choice serves both passes.</summary>
     public List<Target> SharedMembers => _shared ??= [];
+
+    /// <summary>
+    /// For a message of another edge: the shared subscriptions whose member is chosen here. Null for one that was published here,
+    /// whose silo and member are both chosen here.
+    /// </summary>
+    public List<string>? Shares { get; init; }
+
+    public bool IsFromPeer { get; init; }
+
+    /// <summary>Shared subscriptions for which another silo was chosen.</summary>
+    public Dictionary<Peer, List<string>>? SharesElsewhere { get; private set; }
+
+    public void ShareElsewhere(Peer peer, string key)
+    {
+        SharesElsewhere ??= [];
+        if (!SharesElsewhere.TryGetValue(peer, out var keys))
+        {
+            SharesElsewhere[peer] = keys = [];
+        }
+
+        keys.Add(key);
+    }
+
+    /// <summary>The same message's job under which other silos have settled it already; its choices stand.</summary>
+    public PublishJob? Forwarded { get; init; }
+
+    public bool IsElsewhere(string key) => SharesElsewhere?.Values.Any(keys => keys.Contains(key)) == true;
 
     public bool HasSharedMembers => _shared is not null;
 

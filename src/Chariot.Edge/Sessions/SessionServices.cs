@@ -2,6 +2,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Stores;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 
 namespace Chariot.Edge.Sessions;
 
@@ -17,6 +18,9 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
     public EdgeLog Log { get; } = log;
 
     public TimeProvider Time { get; } = time;
+
+    /// <summary>The other edges of the cluster.</summary>
+    public PeerSet Peers { get; } = new(time);
 
     /// <summary>Limits in force; swapped with each configuration revision.</summary>
     public MqttLimits Limits { get; set; } = new();

@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+
+namespace Chariot.Edge.Links;
+
+/// <summary>Log events of the links between edges.</summary>
+internal sealed partial class PeerLog(ILogger<PeerLog> logger)
+{
+    private readonly ILogger _logger = logger;
+
+    [LoggerMessage(1400, LogLevel.Warning, "Silo {Silo} did not take a frame; it is sent again until it does or is declared dead. If this repeats, check that node and the network to it")]
+    public partial void FrameFailed(Exception error, SiloAddress silo);
+
+    [LoggerMessage(1401, LogLevel.Information, "Linked to silo {Silo}")]
+    public partial void Linked(SiloAddress silo);
+
+    [LoggerMessage(1402, LogLevel.Warning, "Silo {Silo} is dead; {Routes} routes of it were removed, {Unsettled} publishes were under way to it")]
+    public partial void Lost(SiloAddress silo, int routes, int unsettled);
+
+    [LoggerMessage(1403, LogLevel.Error, "An item of silo {Silo} could not be applied and was passed over; this is a defect of the broker, please report it with this text")]
+    public partial void ItemFailed(Exception error, SiloAddress silo);
+
+    [LoggerMessage(1405, LogLevel.Warning, "Silo {Silo} did not answer to the greeting of this node; it is tried again until it does or is declared dead")]
+    public partial void HelloFailed(Exception error, SiloAddress silo);
+
+    [LoggerMessage(1406, LogLevel.Error, "The view of the cluster could not be followed; it is tried again")]
+    public partial void WatchFailed(Exception error);
+
+    [LoggerMessage(1407, LogLevel.Warning, "Silo {Silo} did not hand over the session of {ClientId}; it is continued from the store")]
+    public partial void ReleaseFailed(Exception error, SiloAddress silo, string clientId);
+
+    [LoggerMessage(1408, LogLevel.Error, "The session of {ClientId} could not be handed over; the new owner continues it from the store")]
+    public partial void HandOverFailed(Exception error, string clientId);
+}
