@@ -23,7 +23,7 @@ internal sealed class EdgeKit : IDisposable
 {
     private readonly AckOrPersistTimer _timer = new();
 
-    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null)
+    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, long process = 0)
     {
         Store = store ?? new FakeMessageStore();
         Time = time ?? new FakeTimeProvider(DateTimeOffset.UtcNow);
@@ -31,7 +31,8 @@ internal sealed class EdgeKit : IDisposable
         Running(_timer) = true;
         Services = new SessionServices(Store, _timer, Metrics, Log, Time);
         Sessions = new SessionRegistry(Routes, Services);
-        Router = new MessageRouter(Routes, RetainedMessages, Services, new MessageIds(Time));
+        Ids = new MessageIds(Time, process);
+        Router = new MessageRouter(Routes, RetainedMessages, Services, Ids);
         Publish = new PublishHandler(Routes, Router, Services);
         // Handlers that call grains take no part in what is tested with this kit.
         var connect = new ConnectHandler(null!, null!, null!, null!, Sessions, null!, Services, Log, Time);
@@ -56,6 +57,8 @@ internal sealed class EdgeKit : IDisposable
     public SessionServices Services { get; }
 
     public SessionRegistry Sessions { get; }
+
+    public MessageIds Ids { get; }
 
     public MessageRouter Router { get; }
 
