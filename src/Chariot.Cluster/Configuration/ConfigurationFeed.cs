@@ -91,6 +91,12 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     /// </summary>
     public Task<NodeResult> ApplyAsync(ConfigurationUpdate update) => ApplyAsync(update, update.Configuration.Revision - 1);
 
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        var since = Current.Revision;
+        await ApplyAsync(await _source.GetUpdateAsync(since).WaitAsync(cancellationToken), since);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_stopping.IsCancellationRequested)
@@ -247,8 +253,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             var since = Current.Revision;
             try
             {
-                var update = await _source.GetUpdateAsync(since).WaitAsync(_stopping.Token);
-                await ApplyAsync(update, since);
+                await RefreshAsync(_stopping.Token);
                 if (failed)
                 {
                     LogPullRecovered();

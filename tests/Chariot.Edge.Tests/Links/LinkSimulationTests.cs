@@ -38,10 +38,16 @@ public class LinkSimulationTests
 
     private static string? Run(int seed, bool subAckAtOnce, bool losesSilently)
     {
-        // Continuations run where they are completed: the seed alone decides.
-        SynchronizationContext.SetSynchronizationContext(null);
-        using var simulation = new Simulation(seed, subAckAtOnce, losesSilently);
-        return simulation.Run();
+        // A thread of its own, without a scheduler: continuations run where they are completed, and the seed alone decides.
+        string? found = null;
+        var thread = new Thread(() =>
+        {
+            using var simulation = new Simulation(seed, subAckAtOnce, losesSilently);
+            found = simulation.Run();
+        });
+        thread.Start();
+        thread.Join();
+        return found;
     }
 
     private sealed class Simulation(int seed, bool subAckAtOnce, bool losesSilently) : IDisposable
@@ -162,7 +168,7 @@ public class LinkSimulationTests
             {
                 if (published.Find(id => !client.Acknowledged.Contains(id)) is var open and not 0)
                 {
-                    return $"seed {seed}: {client.Session.ClientId} on {edge.Number}: packet {open} was never acknowledged";
+                    return $"seed {seed}: {client.Session.ClientId} on {edge.Number}: packet {open} was never acknowledged; unsettled {string.Join(',', edge.Kit.Services.Peers.All.Select(peer => $"{peer.Silo.Endpoint.Port}:{peer.UnsettledCount}:{peer.Data.Bytes}:{peer.Control.Bytes}"))}, busy {client.Session.ExactlyOnce?.IsBusy}, edges {string.Join(',', _network.Edges.Select(one => one.Number))}";
                 }
             }
 
