@@ -50,13 +50,13 @@ internal sealed class EdgePeers(
             return Task.FromResult(new LinkReply(LinkStatus.NotUnderstood, 0));
         }
 
-        if (parsed.Generation != source.Generation || PeerOf(source) is not { } peer)
-        {
-            return Task.FromResult(new LinkReply(LinkStatus.Refused, 0));
-        }
-
-        return AnswerAsync(peer, (parsed.Lane == LinkLane.Control ? peer.ControlIn : peer.DataIn).AcceptAsync(parsed));
+        return parsed.Generation != source.Generation || PeerOf(source) is not { } peer
+            ? Task.FromResult(new LinkReply(LinkStatus.Refused, 0))
+            : AnswerAsync(peer, Accept(peer, parsed));
     }
+
+    /// <summary>Completes when the frame has been applied in its order.</summary>
+    internal static Task<bool> Accept(Peer peer, LinkFrame frame) => (frame.Lane == LinkLane.Control ? peer.ControlIn : peer.DataIn).AcceptAsync(frame);
 
     public Task HelloAsync(SiloAddress source)
     {
@@ -188,7 +188,7 @@ internal sealed class EdgePeers(
     }
 
     /// <summary>The peer of a silo, made when it is met first; null for this silo and for a dead one.</summary>
-    private Peer? PeerOf(SiloAddress silo)
+    internal Peer? PeerOf(SiloAddress silo)
     {
         if (silo.Equals(links.Local))
         {

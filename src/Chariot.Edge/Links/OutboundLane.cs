@@ -65,28 +65,32 @@ internal sealed class OutboundLane(LinkLane lane, int generation, int window)
         lock (_gate)
         {
             frame = default;
-            if (_closed || _underWay >= window)
+            if (_closed)
             {
                 return false;
             }
 
+            // It kept its place in the window: what is under way may be waiting for it.
             if (_again.Count > 0)
             {
                 var first = _again.First();
-                _again.Remove(first.Key);
                 frame = first.Value;
+                return _again.Remove(first.Key);
             }
-            else
-            {
-                if (_sealed.Count == 0 && _length > 0)
-                {
-                    Seal(more: false);
-                }
 
-                if (!_sealed.TryDequeue(out frame))
-                {
-                    return false;
-                }
+            if (_underWay >= window)
+            {
+                return false;
+            }
+
+            if (_sealed.Count == 0 && _length > 0)
+            {
+                Seal(more: false);
+            }
+
+            if (!_sealed.TryDequeue(out frame))
+            {
+                return false;
             }
 
             _underWay++;
@@ -125,7 +129,6 @@ internal sealed class OutboundLane(LinkLane lane, int generation, int window)
     {
         lock (_gate)
         {
-            _underWay--;
             _again[frame.Sequence] = frame;
         }
     }

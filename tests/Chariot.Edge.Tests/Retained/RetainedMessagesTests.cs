@@ -99,6 +99,8 @@ public class RetainedMessagesTests
 
         public void DeleteRetained(ReadOnlyMemory<byte> topic) => Current = null;
 
+        public void Fence(long sessionId, long epoch) => throw new NotSupportedException();
+
         public void PutMessage(ApplicationMessage message) => throw new NotSupportedException();
 
         public void PutDelivery(long sessionId, long sequence, long messageId, QualityOfService qos, ushort packetId, DeliveryState state, bool retain, ImmutableArray<uint> subscriptionIdentifiers) => throw new NotSupportedException();
