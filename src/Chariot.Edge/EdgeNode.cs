@@ -6,6 +6,7 @@ using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Stores;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Retained;
 using Chariot.Edge.Sessions;
@@ -23,19 +24,13 @@ internal sealed class EdgeNode(
     SessionEnd ends,
     RetainedMessages retainedMessages,
     SessionServices services,
+    SessionHandOver handOver,
     MessageIds ids,
     ServedCertificateProbe probe) : IEdgeNode
 {
     public Task GiveUpAsync(string clientId, long newEpoch)
     {
-        if (sessions.Find(clientId) is { } session && session.Epoch < newEpoch)
-        {
-            session.Connection?.Close(ReasonCode.SessionTakenOver);
-            var batch = FlushBatch.Current;
-            sessions.Remove(session, batch);
-            batch.Flush(services.Metrics);
-        }
-
+        handOver.GiveUp(clientId, newEpoch);
         return Task.CompletedTask;
     }
 

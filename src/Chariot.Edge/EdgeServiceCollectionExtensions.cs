@@ -38,6 +38,9 @@ public static class EdgeServiceCollectionExtensions
 
         services.AddSingleton<PeerLog>();
         services.AddSingleton<PeerDeliveries>();
+        services.AddSingleton<SessionHandOver>();
+        services.AddSingleton<SessionArrival>();
+        services.AddSingleton<SessionAdoption>();
         services.AddSingleton<EdgePeers>();
         services.AddSingleton<IPeerNode>(provider => provider.GetRequiredService<EdgePeers>());
 

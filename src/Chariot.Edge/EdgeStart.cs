@@ -11,6 +11,7 @@ using Chariot.Edge.Listeners;
 using Chariot.Edge.Retained;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
+using Microsoft.Extensions.Options;
 
 namespace Chariot.Edge;
 
@@ -43,6 +44,8 @@ internal sealed class EdgeStart(
     ConnectionSweep sweep,
     SessionServices services,
     EdgePeers peers,
+    SessionAdoption adoptions,
+    IOptions<EdgeOptions> options,
     ServedCertificateProbe probe,
     EdgeLog log) : IEdgeStart
 {
@@ -52,6 +55,7 @@ internal sealed class EdgeStart(
 
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
+        services.SharesStore = options.Value.SharesStore;
         await peers.JoinAsync(cancellationToken);
         await LoadAsync(cancellationToken);
         configuration.Open();
@@ -65,7 +69,15 @@ internal sealed class EdgeStart(
             retainedMessages.Set(message, int.MaxValue);
         }
 
-        await LoadSessionsAsync(cancellationToken);
+        if (options.Value.SharesStore)
+        {
+            await adoptions.AdoptAllAsync(cancellationToken);
+        }
+        else
+        {
+            await LoadSessionsAsync(cancellationToken);
+        }
+
         log.Loaded(sessions.Count, sessions.All.Sum(session => session.Subscriptions.Count), retainedMessages.Count);
         sweep.Start();
     }
@@ -109,7 +121,7 @@ internal sealed class EdgeStart(
                     continue;
                 }
 
-                var session = sessions.AddStored(record);
+                var session = sessions.AddStored(record, adoption: null)!;
                 byId[record.SessionId] = session;
                 session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId, cancellationToken));
                 sessions.Reconsider(session);

@@ -29,7 +29,18 @@ public interface IPeerEdge : IGrainService
     /// Null when the session is not here.
     /// </summary>
     [Alias("Release"), ResponseTimeout("00:00:15")] Task<ReleasedSession?> ReleaseAsync(SiloAddress source, string clientId, long epoch, bool discard);
+
+    /// <summary>
+    /// Takes over the durable sessions of <paramref name="partition"/> whose records name one of <paramref name="owners"/>, all of
+    /// them gone. When it answers, their routes are known everywhere. What is held already is left alone.
+    /// </summary>
+    [Alias("Adopt"), ResponseTimeout("00:02:00")] Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch);
 }
+
+/// <param name="Owner">Silo in the records.</param>
+/// <param name="Holders">Silos, all gone, that held its sessions since: what was under way to them is sent to the adopter.</param>
+[GenerateSerializer, Immutable, Alias("chariot.lost-owner.v1")]
+public sealed record LostOwner([property: Id(0)] SiloAddress Owner, [property: Id(1)] ImmutableArray<SiloAddress> Holders);
 
 /// <summary>A frame as it travels: header and items in the edges' own encoding, at most 64 KiB of items.</summary>
 [GenerateSerializer, Immutable, Alias("chariot.link-frame.v1")]
@@ -70,6 +81,8 @@ public interface IPeerLink
     Task HelloAsync();
 
     Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard);
+
+    Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch);
 }
 
 /// <summary>The other edges of the cluster, as membership has them.</summary>
@@ -93,6 +106,8 @@ public interface IPeerNode
     Task HelloAsync(SiloAddress source);
 
     Task<ReleasedSession?> ReleaseAsync(SiloAddress source, string clientId, long epoch, bool discard);
+
+    Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch);
 }
 
 /// <param name="Active">Silos that serve, this one included.</param>

@@ -62,7 +62,11 @@ public sealed record OpenSessionResult(
     [property: Id(2)] long SessionId,
     [property: Id(3)] bool SessionPresent,
     [property: Id(4)] ImmutableArray<SubscriptionRecord> Subscriptions,
-    [property: Id(5)] long DiscardedSessionId);
+    [property: Id(5)] long DiscardedSessionId)
+{
+    /// <summary>Another silo that held the session and was told to give it up; it waits to be released. Null when there is none.</summary>
+    [Id(6)] public SiloAddress? PreviousOwner { get; init; }
+}
 
 /// <param name="Reasons">Per filter, in the order asked.</param>
 /// <param name="Revision">Configuration revision that the decision was made under.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Chariot.Abstractions.Edges;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
@@ -17,4 +18,6 @@ internal sealed class PeerEdgeService(GrainId id, Silo silo, ILoggerFactory logg
 
     public Task<ReleasedSession?> ReleaseAsync(SiloAddress source, string clientId, long epoch, bool discard) =>
         Task.Run(() => node.ReleaseAsync(source, clientId, epoch, discard));
+
+    public Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch) => Task.Run(() => node.AdoptAsync(partition, owners, epoch));
 }

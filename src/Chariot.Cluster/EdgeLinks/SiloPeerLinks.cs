@@ -36,5 +36,7 @@ internal sealed class SiloPeerLinks(IServiceProvider services, IClusterMembershi
         public Task HelloAsync() => edge.HelloAsync(local);
 
         public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => edge.ReleaseAsync(local, clientId, epoch, discard);
+
+        public Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch) => edge.AdoptAsync(partition, owners, epoch);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Chariot.Abstractions.Edges;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Retained;
@@ -17,6 +18,8 @@ internal sealed class EdgePeers(
     RetainedMessages retainedMessages,
     ConnectionRegistry connections,
     PeerDeliveries deliveries,
+    SessionHandOver handOver,
+    SessionAdoption adoptions,
     SessionServices services,
     PeerLog log) : IPeerNode, IPeerReceiver, IAsyncDisposable
 {
@@ -65,7 +68,9 @@ internal sealed class EdgePeers(
     }
 
     public Task<ReleasedSession?> ReleaseAsync(SiloAddress source, string clientId, long epoch, bool discard) =>
-        deliveries.ReleaseAsync(clientId, epoch, discard);
+        handOver.ReleaseAsync(clientId, epoch, discard);
+
+    public Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch) => adoptions.AdoptAsync(partition, owners, epoch);
 
     public void OnControl(Peer peer, ReadOnlySpan<byte> item)
     {
@@ -108,6 +113,9 @@ internal sealed class EdgePeers(
                     break;
                 case LinkItemKind.RetainedEnd:
                     peer.RetainedReceived.TrySetResult(true);
+                    break;
+                case LinkItemKind.Switched:
+                    adoptions.OnSwitched(SiloAddress.FromParsableString(LinkItem.ReadSwitched(item)), peer.Silo);
                     break;
                 case LinkItemKind.FenceReached:
                     peer.OnFenceReached(LinkItem.ReadMark(item));
@@ -239,9 +247,32 @@ internal sealed class EdgePeers(
         }
 
         services.Peers.Remove(peer);
-        var unsettled = peer.Close();
-        log.Lost(silo, routes.RemovePeer(peer), unsettled.Count);
-        deliveries.OnLost(peer, unsettled);
+        var unsettled = peer.UnsettledCount;
+        var shared = peer.Close();
+        log.Lost(silo, routes.OrphanPeer(peer), unsettled);
+        deliveries.ShareAgain(shared);
+        adoptions.OnLost(silo);
+        if (services.SharesStore)
+        {
+            _ = RecoverAsync(peer);
+        }
+        else
+        {
+            deliveries.Drain(peer, adoptions.OnSwitched);
+        }
+    }
+
+    private async Task RecoverAsync(Peer lost)
+    {
+        try
+        {
+            await adoptions.AdoptAllAsync(_stop.Token);
+            deliveries.Drain(lost, adoptions.OnSwitched);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            return;
+        }
     }
 
     /// <summary>Behind everything that was matched before this: a batch under way may still send what it matched earlier.</summary>

@@ -30,6 +30,9 @@ internal enum LinkItemKind : byte
 
     /// <summary>Data: answers a <see cref="Fence"/>: token (8).</summary>
     FenceReached = 18,
+
+    /// <summary>Data: nothing is held any more for a silo that died; its address, UTF-8.</summary>
+    Switched = 19,
 }
 
 /// <summary>Small items.</summary>
@@ -72,6 +75,16 @@ internal static class LinkItem
         BinaryPrimitives.WriteUInt64LittleEndian(item[1..], token);
         lane.Append(item);
     }
+
+    public static void AppendSwitched(OutboundLane lane, string silo)
+    {
+        var item = new byte[1 + Encoding.UTF8.GetByteCount(silo)];
+        item[0] = (byte)LinkItemKind.Switched;
+        Encoding.UTF8.GetBytes(silo, item.AsSpan(1));
+        lane.Append(item);
+    }
+
+    public static string ReadSwitched(ReadOnlySpan<byte> item) => Encoding.UTF8.GetString(item[1..]);
 
     public static ulong ReadMark(ReadOnlySpan<byte> item) => BinaryPrimitives.ReadUInt64LittleEndian(item[1..]);
 }

@@ -13,6 +13,12 @@ internal enum LinkMessageFlags : byte
 
     /// <summary>To be retained, or with an empty payload to clear its topic.</summary>
     Retain = 2,
+
+    /// <summary>
+    /// Was under way to a silo that died, whose address stands in place of the share keys: only for the sessions that the receiver
+    /// adopted from it.
+    /// </summary>
+    Adopted = 4,
 }
 
 /// <summary>

@@ -36,6 +36,8 @@ internal sealed class Peer
     private readonly Action<Action> _schedule;
     private readonly Dictionary<ulong, RemotePublish> _unsettled = [];
     private readonly Dictionary<ulong, TaskCompletionSource<bool>> _fences = [];
+    private readonly Lock _holdGate = new();
+    private List<RemotePublish>? _held;
     private IEnumerator<Action<Peer>>? _backlog;
     private ulong _lastSettleId;
     private ulong _lastFence;
@@ -175,7 +177,34 @@ internal sealed class Peer
         }
     }
 
-    /// <summary>The silo is dead. Returns the publishes that it had not settled, in order.</summary>
+    /// <summary>
+    /// Keeps a publish for those who adopt the sessions of this silo, which is dead; false when nothing is kept (any more): what
+    /// matches now is to be asked again.
+    /// </summary>
+    public bool TryHold(RemotePublish publish)
+    {
+        lock (_holdGate)
+        {
+            _held?.Add(publish);
+            return _held is not null;
+        }
+    }
+
+    /// <summary>
+    /// Hands over what was kept, in order, and keeps nothing more. Publishes that would be kept wait until
+    /// <paramref name="switchOver"/> has returned, which removes the silo's routes.
+    /// </summary>
+    public void Drain(Action<RemotePublish> send, Action switchOver)
+    {
+        lock (_holdGate)
+        {
+            _held?.ForEach(send);
+            _held = null;
+            switchOver();
+        }
+    }
+
+    /// <summary>The silo is dead. What it had not settled is kept, in order; returns the rest, whose receivers were to be chosen there.</summary>
     public List<RemotePublish> Close()
     {
         List<RemotePublish> unsettled;
@@ -185,6 +214,12 @@ internal sealed class Peer
             _closed = true;
             unsettled = [.. _unsettled.OrderBy(entry => entry.Key).Select(entry => entry.Value)];
             _unsettled.Clear();
+            // Before anybody can see that it is closed: what comes next stands behind.
+            lock (_holdGate)
+            {
+                _held = [.. unsettled.Where(publish => publish.Shares is null)];
+            }
+
             fences = [.. _fences.Values];
             _fences.Clear();
         }
@@ -198,7 +233,7 @@ internal sealed class Peer
             fence.TrySetResult(false);
         }
 
-        return unsettled;
+        return [.. unsettled.Where(publish => publish.Shares is not null)];
     }
 
     private void TakeData(ReadOnlySpan<byte> item)

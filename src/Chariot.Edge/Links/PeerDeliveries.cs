@@ -1,6 +1,5 @@
 using System.Text;
 using Chariot.Abstractions;
-using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Codec;
@@ -9,6 +8,7 @@ using Chariot.Edge.Packets;
 using Chariot.Edge.Retained;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
+using Orleans.Runtime;
 
 namespace Chariot.Edge.Links;
 
@@ -36,17 +36,21 @@ internal sealed class PeerDeliveries(RouteTable routes, MessageRouter router, Re
 
         var message = router.CreateMessage(item.Id, Encoding.UTF8.GetString(item.Publisher), entry, view);
         var ticket = item.SettleId != 0 ? new PeerTicket(peer, item.SettleId) : null;
+        var isAdopted = (item.Flags & LinkMessageFlags.Adopted) != 0;
+        var keys = item.ReadShares();
         var job = new PublishJob(services, message, storesFirst: view.Qos == QualityOfService.ExactlyOnce, ticket is null ? null : () => ticket)
         {
             IsFromPeer = true,
-            Shares = item.ReadShares(),
+            Origin = peer.Silo,
+            Shares = isAdopted ? null : keys,
+            OnlyAdopted = isAdopted ? keys?[0] : null,
         };
         if (isRetained)
         {
             Retain(job);
         }
 
-        if ((item.Flags & LinkMessageFlags.Deliver) != 0 || job.Shares is not null)
+        if ((item.Flags & LinkMessageFlags.Deliver) != 0 || keys is not null)
         {
             Route(job, entry, ticket, batch);
         }
@@ -59,21 +63,75 @@ internal sealed class PeerDeliveries(RouteTable routes, MessageRouter router, Re
         ticket?.Complete(batch);
     }
 
-    /// <summary>A silo is dead: what it had not settled reaches nobody there any more.</summary>
-    public void OnLost(Peer peer, List<RemotePublish> unsettled)
+    /// <summary>A silo is dead that was to choose members of shared subscriptions: others are chosen.</summary>
+    public void ShareAgain(List<RemotePublish> publishes)
     {
         var batch = FlushBatch.Current;
-        foreach (var publish in unsettled)
+        foreach (var publish in publishes)
         {
-            publish.Settle(ReasonCode.Success, batch);
+            var job = new PublishJob(services, publish.Message, storesFirst: false, publish.Ticket is { } ticket ? () => ticket : null) { Shares = publish.Shares };
+            var match = routes.Match(routes.GetTopic(publish.Message.Topic.Span));
+            router.Route(job, match, batch);
+            foreach (var (peer, shares) in job.SharesElsewhere ?? [])
+            {
+                PeerSet.Send(peer, job, LinkMessageFlags.None, shares, services.UnixMilliseconds, batch);
+            }
+
+            job.Submit();
+            publish.Settle(job.Refusal, batch);
         }
 
         batch.Flush(services.Metrics);
     }
 
-    public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => Task.FromResult<ReleasedSession?>(null);
+    /// <summary>
+    /// The sessions of a dead silo are held elsewhere now and their routes are here: sends what was kept for them, in order, then lets
+    /// everything go the usual way.
+    /// </summary>
+    public void Drain(Peer lost, Action<SiloAddress, SiloAddress?> switched)
+    {
+        var batch = FlushBatch.Current;
+        var silo = lost.Silo.ToParsableString();
+        lost.Drain(publish => SendAdopted(lost, publish, silo, batch), () =>
+        {
+            foreach (var peer in services.Peers.All)
+            {
+                LinkItem.AppendSwitched(peer.Data, silo);
+                batch.Touch(peer);
+            }
 
-    private void Route(PublishJob job, TopicEntry entry, PeerTicket? ticket, FlushBatch batch)
+            switched(lost.Silo, null);
+            routes.RemovePeer(lost);
+        });
+        batch.Flush(services.Metrics);
+    }
+
+    private void SendAdopted(Peer lost, RemotePublish publish, string silo, FlushBatch batch)
+    {
+        var message = publish.Message;
+        var entry = routes.GetTopic(message.Topic.Span);
+        var job = new PublishJob(services, message, storesFirst: message.QualityOfService == QualityOfService.ExactlyOnce, publish.Ticket is { } ticket ? () => ticket : null) { OnlyAdopted = silo };
+        var match = routes.Match(entry);
+        foreach (var orphan in match.Orphans.Where(orphan => orphan != lost))
+        {
+            // An adopter that died in its turn.
+            var again = new RemotePublish(job.TicketForTarget(), message, LinkMessageFlags.Adopted, null);
+            if (!orphan.TryHold(again))
+            {
+                again.Ticket?.Complete(batch);
+            }
+        }
+
+        foreach (var peer in match.Remotes)
+        {
+            PeerSet.Send(peer, job, LinkMessageFlags.Adopted | LinkMessageFlags.Deliver, [silo], services.UnixMilliseconds, batch);
+        }
+
+        Route(job, entry, publish.Ticket, batch);
+        publish.Settle(job.Refusal, batch);
+    }
+
+    private void Route(PublishJob job, TopicEntry entry, PublishTicket? ticket, FlushBatch batch)
     {
         if (!job.StoresFirst)
         {

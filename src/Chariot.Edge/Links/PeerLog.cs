@@ -29,6 +29,12 @@ internal sealed partial class PeerLog(ILogger<PeerLog> logger)
     [LoggerMessage(1407, LogLevel.Warning, "Silo {Silo} did not hand over the session of {ClientId}; it is continued from the store")]
     public partial void ReleaseFailed(Exception error, SiloAddress silo, string clientId);
 
-    [LoggerMessage(1408, LogLevel.Error, "The session of {ClientId} could not be handed over; the new owner continues it from the store")]
-    public partial void HandOverFailed(Exception error, string clientId);
+    [LoggerMessage(1409, LogLevel.Information, "Adopted {Sessions} durable sessions of silos that are gone")]
+    public partial void Adopted(int sessions);
+
+    [LoggerMessage(1412, LogLevel.Warning, "Not every silo has confirmed the routes of adopted sessions within {Seconds} s; waiting goes on. Check that all nodes reach each other")]
+    public partial void BarrierRepeated(double seconds);
+
+    [LoggerMessage(1411, LogLevel.Warning, "Sessions of silos that are gone could not be adopted yet; it is tried again. Check that the store is reachable")]
+    public partial void AdoptionFailed(Exception error);
 }

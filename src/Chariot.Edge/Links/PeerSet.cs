@@ -129,7 +129,11 @@ internal sealed class PeerSet(TimeProvider time)
             settleId = peer.Track(publish);
             if (settleId == 0)
             {
-                publish.Ticket?.Complete(batch);
+                if (shares is not null || !peer.TryHold(publish))
+                {
+                    publish.Ticket?.Complete(batch);
+                }
+
                 return;
             }
         }

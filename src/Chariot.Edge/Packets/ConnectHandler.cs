@@ -9,6 +9,7 @@ using Chariot.Edge.Authentication;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Packets;
@@ -24,6 +25,7 @@ internal sealed class ConnectHandler(
     IEdgeLinks links,
     SessionRegistry sessions,
     SessionEnd ends,
+    SessionArrival arrivals,
     SessionServices services,
     EdgeLog log,
     TimeProvider time)
@@ -163,6 +165,11 @@ internal sealed class ConnectHandler(
             return ReasonCode.SessionTakenOver;
         }
 
+        if (session.Arrival is { } arrival && !await arrival.WaitAsync(cancellationToken))
+        {
+            return ReasonCode.ServerUnavailable;
+        }
+
         // 6. and 7.
         connection.Principal = principal;
         connection.Verifier = authentication.Verifier;
@@ -230,7 +237,8 @@ internal sealed class ConnectHandler(
             }
         }
 
-        var session = sessions.Open(clientId, principal, opened, batch);
+        var arrives = services.SharesStore && opened.SessionPresent && (held is null || held.Ended || held.IsGivenUp || held.SessionId != opened.SessionId);
+        var session = sessions.Open(clientId, principal, opened, arrives, batch);
         if (!ReferenceEquals(session, held))
         {
             session.Access = new ClientAccess(access);
@@ -245,6 +253,19 @@ internal sealed class ConnectHandler(
         session.Will = packet.Will;
         session.SetExpiry(expiry);
         batch.Flush(services.Metrics);
+        if (arrives)
+        {
+            session.Arrival = arrivals.RunAsync(session, opened.PreviousOwner, opened.Epoch);
+        }
+        else if (services.SharesStore)
+        {
+            session.FenceEpoch = session.FenceEpoch == 0 ? opened.Epoch : session.FenceEpoch;
+            if (opened.PreviousOwner is { } previous)
+            {
+                _ = arrivals.DiscardAsync(previous, clientId, opened.Epoch);
+            }
+        }
+
         return session;
     }
 

@@ -88,7 +88,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
 
         foreach (var shared in match.Shared)
         {
-            if (!IsChosenHere(job, shared))
+            if ((job.Shares is { } shares && !shares.Contains(shared.Key)) || !IsChosenHere(job, shared))
             {
                 any |= !job.IsFromPeer;
                 continue;
@@ -171,7 +171,9 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     // By client id, because the publisher may be on another silo.
-    private static bool IsFor(Target target, PublishJob job) => !(target.NoLocal && target.Session.ClientId == job.Message.Publisher);
+    private static bool IsFor(Target target, PublishJob job) =>
+        !(target.NoLocal && target.Session.ClientId == job.Message.Publisher)
+        && (target.Session.Adoption is { } adoption ? adoption.Takes(target.Session, job) : job.OnlyAdopted is null);
 
     /// <summary>Chooses the silos of shared subscriptions, for a message that other silos have before this one.</summary>
     public static void ChooseShares(PublishJob job, MatchSet match)
@@ -184,7 +186,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
 
     private static bool IsChosenHere(PublishJob job, SharedTarget shared)
     {
-        if (job.IsFromPeer)
+        if (job.IsFromPeer || job.OnlyAdopted is not null)
         {
             return job.Shares?.Contains(shared.Key) == true;
         }

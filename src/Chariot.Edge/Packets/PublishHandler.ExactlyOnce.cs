@@ -2,6 +2,7 @@ using Chariot.Abstractions;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Links;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 
@@ -62,6 +63,7 @@ internal sealed partial class PublishHandler
         }
         else
         {
+            match = HoldForLost(job, entry, match, batch);
             MessageRouter.ChooseShares(job, match);
             Forward(job, match, view.Retain, batch);
         }
@@ -109,7 +111,29 @@ internal sealed partial class PublishHandler
     }
 
     private bool GoesElsewhere(MatchSet match, bool retain) =>
-        match.Remotes.Length > 0 || (retain && services.Peers.All.Length > 0) || Array.Exists(match.Shared, shared => shared.Peers is not null);
+        match.Remotes.Length > 0 || match.Orphans.Length > 0 || (retain && services.Peers.All.Length > 0) || Array.Exists(match.Shared, shared => shared.Peers is not null);
+
+    /// <summary>Keeps the message for the sessions of dead silos, before anybody has it; returns what matches then.</summary>
+    private MatchSet HoldForLost(PublishJob job, TopicEntry entry, MatchSet match, FlushBatch batch)
+    {
+        HashSet<Peer>? held = null;
+        while (Array.Find(match.Orphans, orphan => held?.Contains(orphan) != true) is { } orphan)
+        {
+            var publish = new RemotePublish(job.TicketForTarget(), job.Message, LinkMessageFlags.Adopted, null);
+            if (orphan.TryHold(publish))
+            {
+                (held ??= []).Add(orphan);
+            }
+            else
+            {
+                // Its sessions have been adopted in this moment.
+                publish.Ticket?.Complete(batch);
+                match = routes.Match(entry);
+            }
+        }
+
+        return match;
+    }
 
     private bool Forward(PublishJob job, MatchSet match, bool retain, FlushBatch batch) =>
         (match.Remotes.Length > 0 || job.SharesElsewhere is not null || (retain && services.Peers.All.Length > 0))

@@ -205,9 +205,9 @@ internal sealed partial class PublishHandler(RouteTable routes, MessageRouter ro
             job.Work.Ticket = job.TicketForTarget();
         }
 
-        var match = routes.Match(entry);
+        var match = HoldForLost(job, entry, routes.Match(entry), batch);
         var matched = router.Route(job, match, batch);
-        matched |= Forward(job, match, view.Retain, batch);
+        matched |= match.Orphans.Length > 0 | Forward(job, match, view.Retain, batch);
         job.Submit();
         if (job.Ticket is { } ticket)
         {

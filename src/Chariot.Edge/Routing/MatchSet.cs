@@ -89,6 +89,9 @@ internal sealed class MatchSet(long shardVersion, long wildcardVersion, Target[]
 
     /// <summary>Other silos with subscribers that are not shared ones.</summary>
     public Peer[] Remotes { get; init; } = [];
+
+    /// <summary>Silos with subscribers that are dead: messages for their durable sessions are kept until those are adopted.</summary>
+    public Peer[] Orphans { get; init; } = [];
 }
 
 /// <summary>A topic name that has been published to, with what matches it.</summary>

@@ -52,6 +52,22 @@ internal sealed partial class RouteTable
         }
     }
 
+    /// <summary>A peer is dead; its routes stay until its sessions are adopted. Returns how many they are.</summary>
+    public int OrphanPeer(Peer peer)
+    {
+        lock (_gate)
+        {
+            _listeners = [.. _listeners.Where(other => other != peer)];
+            var routes = _byPeer.GetValueOrDefault(peer) ?? [];
+            foreach (var route in routes)
+            {
+                Touch(route.Filter);
+            }
+
+            return routes.Count;
+        }
+    }
+
     /// <summary>Forgets a peer and its routes; returns how many they were.</summary>
     public int RemovePeer(Peer peer)
     {
@@ -186,7 +202,11 @@ internal sealed partial class RouteTable
                 shared.Add(target = new SharedTarget { Key = route.ShareKey! });
             }
 
-            target.Peers = new SharedPeers(route.Peers, route.Members);
+            var alive = Enumerable.Range(0, route.Peers.Length).Where(index => !route.Peers[index].IsClosed).ToList();
+            if (alive.Count > 0)
+            {
+                target.Peers = new SharedPeers([.. alive.Select(index => route.Peers[index])], [.. alive.Select(index => route.Members[index])]);
+            }
         }
     }
 

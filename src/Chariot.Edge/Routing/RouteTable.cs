@@ -169,7 +169,7 @@ internal sealed partial class RouteTable
             var remotes = MatchRemote(entry.Topic, out var sharedElsewhere);
             List<SharedTarget> shared = [.. (groups ?? []).Select(group => new SharedTarget { Key = group.Key.Filter, Members = [.. group.Value] })];
             AddPeers(shared, sharedElsewhere);
-            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], [.. shared]) { Remotes = remotes };
+            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], [.. shared]) { Remotes = [.. remotes.Where(peer => !peer.IsClosed)], Orphans = [.. remotes.Where(peer => peer.IsClosed)] };
         }
     }
 

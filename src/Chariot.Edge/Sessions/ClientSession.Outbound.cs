@@ -47,12 +47,19 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
-            if (Ended)
+            if (Ended || _released)
             {
                 return;
             }
 
             var message = job.Message;
+            if (_arriving is not null)
+            {
+                Hold(job, target, qos, retain);
+                return;
+            }
+
+            _storedSinceGivenUp?.Add(message.Id);
             if (!_isDurable)
             {
                 DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);

@@ -18,7 +18,7 @@ internal sealed partial class ClientSession
         _waitingCount = size.Count;
         _waitingBytes = size.Bytes;
         _spilled = size.Count > 0;
-        _hadRows = true;
+        _hadRows |= size.Count > 0;
     }
 
     /// <summary>The row of <paramref name="delivery"/> is committed.</summary>
@@ -30,7 +30,7 @@ internal sealed partial class ClientSession
             delivery.Durability = Durability.Stored;
             ticket = delivery.TakeTicket();
             DropSettledSpills();
-            if (delivery.Done || Ended)
+            if (delivery.Done || (Ended && !_released))
             {
                 RemoveRow(delivery);
             }

@@ -83,7 +83,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         MqttConnection? displaced;
         lock (Gate)
         {
-            if (Ended || epoch < Epoch)
+            if (Ended || IsGivenUp || _arriving is not null || epoch < Epoch)
             {
                 return false;
             }
@@ -123,7 +123,10 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     /// <summary>
     /// Ends the session: what waited for it waits no more, its rows are deleted. Its routes are removed by the registry.
     /// </summary>
-    public void End(FlushBatch batch)
+    public void End(FlushBatch batch) => End(batch, keepsRows: false);
+
+    /// <param name="keepsRows">They belong to the session's new owner.</param>
+    public void End(FlushBatch batch, bool keepsRows)
     {
         List<PublishTicket> tickets = [];
         MqttConnection? connection;
@@ -138,6 +141,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             connection = _connection;
             _connection = null;
             CollectTickets(tickets);
+            ReleaseHeld(tickets);
             _inflight.Clear();
             _queue.Clear();
             _unpersisted.Clear();
@@ -153,7 +157,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
 
         // It came while the session was being removed, and would wait for messages for ever.
         connection?.Close(ReasonCode.SessionTakenOver);
-        if (_hadRows)
+        if (_hadRows && !keepsRows)
         {
             var id = SessionId;
             Services.Store.Submit(new RowWork(Services, transaction => transaction.DeleteSession(id)));

@@ -26,12 +26,18 @@ internal sealed class PublishJob(SessionServices services, ApplicationMessage me
     public List<Target> SharedMembers => _shared ??= [];
 
     /// <summary>
-    /// For a message of another edge: the shared subscriptions whose member is chosen here. Null for one that was published here,
-    /// whose silo and member are both chosen here.
+    /// The shared subscriptions that it is for, and nothing else: of another edge's message those whose member is chosen here, of one
+    /// published here those that a dead silo was to choose for. Null for everything that matches.
     /// </summary>
     public List<string>? Shares { get; init; }
 
     public bool IsFromPeer { get; init; }
+
+    /// <summary>The silo that forwarded it; null for this one.</summary>
+    public Orleans.Runtime.SiloAddress? Origin { get; init; }
+
+    /// <summary>Only for the sessions adopted from this silo; null for all.</summary>
+    public string? OnlyAdopted { get; init; }
 
     /// <summary>Shared subscriptions for which another silo was chosen.</summary>
     public Dictionary<Peer, List<string>>? SharesElsewhere { get; private set; }

@@ -210,7 +210,9 @@ internal sealed class ClusterEdge : IDisposable
         Kit = new EdgeKit(time: network.Time, process: number);
         Kit.RetainedMessages.RemembersCleared = true;
         var deliveries = new PeerDeliveries(Kit.Routes, Kit.Router, Kit.RetainedMessages, Kit.Services, Kit.Ids);
-        Peers = new EdgePeers(new Links(network, this), Kit.Routes, Kit.RetainedMessages, Kit.Connections, deliveries, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance))
+        var links = new Links(network, this);
+        var adoptions = new SessionAdoption(null!, null!, null!, Kit.Sessions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance));
+        Peers = new EdgePeers(links, Kit.Routes, Kit.RetainedMessages, Kit.Connections, deliveries, null!, adoptions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance))
         {
             Schedule = network.Enqueue,
         };
@@ -268,6 +270,8 @@ internal sealed class ClusterEdge : IDisposable
         public Task HelloAsync() => throw new NotSupportedException();
 
         public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => throw new NotSupportedException();
+
+        public Task AdoptAsync(int partition, System.Collections.Immutable.ImmutableArray<LostOwner> owners, long epoch) => throw new NotSupportedException();
     }
 }
 
