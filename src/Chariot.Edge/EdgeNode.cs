@@ -4,6 +4,7 @@ using Chariot.Abstractions;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Stores;
+using Chariot.Abstractions.Topics;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Links;
@@ -98,8 +99,25 @@ internal sealed class EdgeNode(
         }
 
         services.Store.Submit(new RowWork(services, transaction => retainedMessages.Store(bytes, transaction)));
-        await services.Store.FlushAsync();
+        await Task.WhenAll(services.Store.FlushAsync(), ClearElsewhereAsync(bytes, id));
         return true;
+    }
+
+    /// <summary>Completes when every other silo has cleared the topic.</summary>
+    private Task ClearElsewhereAsync(byte[] topic, long id)
+    {
+        var cleared = new TaskTicket();
+        var message = new ApplicationMessage { Id = id, Topic = topic, Payload = default, QualityOfService = QualityOfService.AtLeastOnce, Retain = true };
+        var job = new PublishJob(services, message, storesFirst: false, () => cleared);
+        var batch = FlushBatch.Current;
+        foreach (var peer in services.Peers.All)
+        {
+            PeerSet.Send(peer, job, LinkMessageFlags.Retain, null, services.UnixMilliseconds, batch);
+        }
+
+        cleared.Complete(batch);
+        batch.Flush(services.Metrics);
+        return cleared.Completion;
     }
 
     private ClientDescription DescribeClient(ClientSession session)

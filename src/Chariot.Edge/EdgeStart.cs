@@ -45,6 +45,7 @@ internal sealed class EdgeStart(
     SessionServices services,
     EdgePeers peers,
     SessionAdoption adoptions,
+    MessageIds ids,
     IOptions<EdgeOptions> options,
     ServedCertificateProbe probe,
     EdgeLog log) : IEdgeStart
@@ -56,7 +57,9 @@ internal sealed class EdgeStart(
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
         services.SharesStore = options.Value.SharesStore;
+        services.Ids = ids;
         await peers.JoinAsync(cancellationToken);
+        adoptions.Joined();
         await LoadAsync(cancellationToken);
         configuration.Open();
     }

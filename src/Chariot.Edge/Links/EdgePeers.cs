@@ -133,9 +133,16 @@ internal sealed class EdgePeers(
     /// <summary>Membership has changed.</summary>
     public void OnView(PeerView view)
     {
-        foreach (var silo in view.Dead)
+        List<SiloAddress> lost;
+        lock (_gate)
         {
-            Remove(silo);
+            lost = [.. view.Dead.Where(_dead.Add)];
+        }
+
+        var peers = lost.Select(Remove).OfType<Peer>().ToList();
+        if (lost.Count > 0)
+        {
+            _ = RecoverAsync(lost, peers);
         }
 
         foreach (var silo in view.Active)
@@ -234,16 +241,18 @@ internal sealed class EdgePeers(
         yield return peer => LinkItem.AppendMark(peer.Data, LinkItemKind.RetainedEnd);
     }
 
-    private void Remove(SiloAddress silo)
+    private Peer? Remove(SiloAddress silo)
     {
         Peer? peer;
         lock (_gate)
         {
-            _dead.Add(silo);
-            if (!_peers.Remove(silo, out peer))
-            {
-                return;
-            }
+            _peers.Remove(silo, out peer);
+        }
+
+        adoptions.OnLost(silo);
+        if (peer is null)
+        {
+            return null;
         }
 
         services.Peers.Remove(peer);
@@ -251,23 +260,23 @@ internal sealed class EdgePeers(
         var shared = peer.Close();
         log.Lost(silo, routes.OrphanPeer(peer), unsettled);
         deliveries.ShareAgain(shared);
-        adoptions.OnLost(silo);
-        if (services.SharesStore)
-        {
-            _ = RecoverAsync(peer);
-        }
-        else
-        {
-            deliveries.Drain(peer, adoptions.OnSwitched);
-        }
+        return peer;
     }
 
-    private async Task RecoverAsync(Peer lost)
+    /// <summary>When others have the sessions of lost silos, they get what was kept for those.</summary>
+    private async Task RecoverAsync(List<SiloAddress> lost, List<Peer> peers)
     {
         try
         {
-            await adoptions.AdoptAllAsync(_stop.Token);
-            deliveries.Drain(lost, adoptions.OnSwitched);
+            if (services.SharesStore)
+            {
+                await adoptions.AdoptAllAsync(_stop.Token);
+            }
+
+            foreach (var silo in lost)
+            {
+                deliveries.Drain(silo, peers.Find(peer => peer.Silo.Equals(silo)), adoptions.OnSwitched);
+            }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {

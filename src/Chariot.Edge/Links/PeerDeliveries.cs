@@ -88,22 +88,36 @@ internal sealed class PeerDeliveries(RouteTable routes, MessageRouter router, Re
     /// The sessions of a dead silo are held elsewhere now and their routes are here: sends what was kept for them, in order, then lets
     /// everything go the usual way.
     /// </summary>
-    public void Drain(Peer lost, Action<SiloAddress, SiloAddress?> switched)
+    /// <param name="peer">Null when this edge never had a link to it.</param>
+    public void Drain(SiloAddress lost, Peer? peer, Action<SiloAddress, SiloAddress?> switched)
     {
         var batch = FlushBatch.Current;
-        var silo = lost.Silo.ToParsableString();
-        lost.Drain(publish => SendAdopted(lost, publish, silo, batch), () =>
+        var silo = lost.ToParsableString();
+        if (peer is null)
         {
-            foreach (var peer in services.Peers.All)
+            SwitchOver();
+        }
+        else
+        {
+            peer.Drain(publish => SendAdopted(peer, publish, silo, batch), SwitchOver);
+        }
+
+        batch.Flush(services.Metrics);
+
+        void SwitchOver()
+        {
+            foreach (var other in services.Peers.All)
             {
-                LinkItem.AppendSwitched(peer.Data, silo);
-                batch.Touch(peer);
+                LinkItem.AppendSwitched(other.Data, silo);
+                batch.Touch(other);
             }
 
-            switched(lost.Silo, null);
-            routes.RemovePeer(lost);
-        });
-        batch.Flush(services.Metrics);
+            switched(lost, null);
+            if (peer is not null)
+            {
+                routes.RemovePeer(peer);
+            }
+        }
     }
 
     private void SendAdopted(Peer lost, RemotePublish publish, string silo, FlushBatch batch)

@@ -19,13 +19,17 @@ internal sealed class SessionAdoption(
     IGrainStateIndex states,
     IConfigurationFeed feed,
     SessionRegistry sessions,
+    SessionEnd ends,
     SessionServices services,
     PeerLog log)
 {
     private const int PageSize = 1000;
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(500);
 
+    private const int Closers = 32;
+
     private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Adoption> _adoptions = [];
     private List<Request> _waiting = [];
     private bool _running;
@@ -33,6 +37,9 @@ internal sealed class SessionAdoption(
     /// <summary>Completes when every durable session of the store is held by a live silo and its routes are known everywhere.</summary>
     public Task AdoptAllAsync(CancellationToken cancellationToken) =>
         Task.WhenAll(Enumerable.Range(0, SessionPartitions.Count).Select(partition => AdoptPartitionAsync(partition, cancellationToken)));
+
+    /// <summary>This edge knows its peers: it may adopt.</summary>
+    public void Joined() => _joined.TrySetResult();
 
     /// <summary>Adopts what a partition grain gives to this edge. Requests that come together share one read of the store.</summary>
     public Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch)
@@ -126,6 +133,8 @@ internal sealed class SessionAdoption(
 
     private async Task LoadAsync(ILookup<int, Request> requests)
     {
+        await _joined.Task;
+        var ended = new List<SessionRecord>();
         var adopted = new Dictionary<long, (ClientSession Session, long Epoch)>();
         var begun = requests.SelectMany(partition => partition).SelectMany(request => request.Owners.Values).ToDictionary(owner => owner, Begin);
         string? after = null;
@@ -140,9 +149,15 @@ internal sealed class SessionAdoption(
                     continue;
                 }
 
+                if (record.DisconnectedAt is null)
+                {
+                    ended.Add(record);
+                }
+
                 if (record.ExpirySeconds > 0 && sessions.AddStored(record, begun[request.Owners[record.Owner]]) is { } session)
                 {
                     session.FenceEpoch = request.Epoch;
+                    session.WillDueAt = record.ExpirySeconds == 0 || record.Will is not { } will ? null : (record.DisconnectedAt ?? services.Time.GetUtcNow()).AddSeconds(will.DelaySeconds);
                     session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId));
                     sessions.Reconsider(session);
                     adopted[record.SessionId] = (session, request.Epoch);
@@ -164,6 +179,33 @@ internal sealed class SessionAdoption(
         if (adopted.Count > 0)
         {
             log.Adopted(adopted.Count);
+        }
+
+        _ = Parallel.ForEachAsync(ended, new ParallelOptions { MaxDegreeOfParallelism = Closers }, CloseAsync);
+    }
+
+    /// <summary>
+    /// The silo of this session's connection died with it: the time of a durable session begins, the will of one that ends with its
+    /// connection is due. Only once: the grain answers for one of those who ask.
+    /// </summary>
+    private async ValueTask CloseAsync(SessionRecord record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var grain = grains.GetGrain<ISessionGrain>(record.ClientId);
+            if (record.ExpirySeconds > 0)
+            {
+                await grain.CloseAsync(record.Epoch, record.ExpirySeconds, keepWill: record.Will is not null);
+            }
+            else if (await grain.RemoveAsync(record.Epoch))
+            {
+                var access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId, cancellationToken));
+                ends.PublishWill(new ClientSession(record.ClientId, record.SessionId, record.Principal, services) { Will = record.Will, Access = access });
+            }
+        }
+        catch (Exception error)
+        {
+            log.CloseFailed(error, record.ClientId);
         }
     }
 

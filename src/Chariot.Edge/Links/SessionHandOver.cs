@@ -65,6 +65,10 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
         services.StoreCallbacks.WaitForBatch();
         await services.Peers.FenceAsync().WaitAsync(FenceLimit, services.Time);
         var released = session.Release();
+        // What was let in has been handed to the store when the batches that let it in have ended.
+        connections.WaitForBatches();
+        services.StoreCallbacks.WaitForBatch();
+        services.Peers.WaitForBatches();
         await services.Store.FlushAsync();
         if (discard && session.Will is not null)
         {

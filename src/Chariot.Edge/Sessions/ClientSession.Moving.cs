@@ -17,6 +17,8 @@ internal sealed partial class ClientSession
     private List<long>? _storedSinceGivenUp;
     private List<HeldDelivery>? _arriving;
     private bool _released;
+    private long _arrivalId;
+    private HashSet<long>? _knownElsewhere;
 
     /// <summary>Its client is on another silo.</summary>
     public bool IsGivenUp => _storedSinceGivenUp is not null;
@@ -30,7 +32,11 @@ internal sealed partial class ClientSession
     /// <summary>How it came here when its silo died; null when it did not.</summary>
     public Adoption? Adoption { get; set; }
 
-    public void BeginArrival() => _arriving = [];
+    public void BeginArrival()
+    {
+        _arriving = [];
+        _arrivalId = Services.Ids?.Next() ?? 0;
+    }
 
     /// <summary>Refuses the work when another silo owns the session.</summary>
     public void Fence(IStoreTransaction transaction)
@@ -114,6 +120,7 @@ internal sealed partial class ClientSession
             }
 
             var known = state.Held.ToHashSet();
+            _knownElsewhere = [.. known];
             var work = new DeliveryWork(Services);
             foreach (var one in held)
             {
@@ -143,6 +150,12 @@ internal sealed partial class ClientSession
 
     /// <summary>Sequences of an owner are above those of every earlier one: 2^12 more per microsecond of its epoch.</summary>
     public static long FirstSequence(long epoch) => epoch << 12;
+
+    /// <summary>
+    /// A QoS 2 publish that other silos had before it is routed here: when it was published, this session was still one of theirs.
+    /// </summary>
+    private bool WasElsewhere(PublishJob job) =>
+        job.Forwarded is not null && _arrivalId != 0 && (job.Message.Id < _arrivalId || _knownElsewhere?.Contains(job.Message.Id) == true);
 
     private void Hold(PublishJob job, Target target, QualityOfService qos, bool retain) =>
         _arriving!.Add(new HeldDelivery(job.Message, qos, retain, target.SubscriptionIdentifiers, job.TicketForTarget()));

@@ -47,7 +47,7 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
-            if (Ended || _released)
+            if (Ended || _released || WasElsewhere(job))
             {
                 return;
             }

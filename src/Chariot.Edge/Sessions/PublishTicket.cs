@@ -36,3 +36,13 @@ internal sealed class ClientPublishTicket(ClientSession publisher, MqttConnectio
 {
     protected override void Settle(ReasonCode reason, FlushBatch batch) => publisher.CompletePublish(connection, packetId, reason, batch);
 }
+
+/// <summary>A change of the broker's own that waits for other silos.</summary>
+internal sealed class TaskTicket : PublishTicket
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task Completion => _done.Task;
+
+    protected override void Settle(ReasonCode reason, FlushBatch batch) => _done.TrySetResult();
+}

@@ -22,6 +22,9 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
     /// <summary>The other edges of the cluster.</summary>
     public PeerSet Peers { get; } = new(time);
 
+    /// <summary>Gives message ids; null in a kit that makes its own.</summary>
+    public MessageIds? Ids { get; set; }
+
     /// <summary>Several silos use the store: sessions move, and old owners are kept out of it.</summary>
     public bool SharesStore { get; set; }
 

@@ -211,7 +211,7 @@ internal sealed class ClusterEdge : IDisposable
         Kit.RetainedMessages.RemembersCleared = true;
         var deliveries = new PeerDeliveries(Kit.Routes, Kit.Router, Kit.RetainedMessages, Kit.Services, Kit.Ids);
         var links = new Links(network, this);
-        var adoptions = new SessionAdoption(null!, null!, null!, Kit.Sessions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance));
+        var adoptions = new SessionAdoption(null!, null!, null!, Kit.Sessions, null!, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance));
         Peers = new EdgePeers(links, Kit.Routes, Kit.RetainedMessages, Kit.Connections, deliveries, null!, adoptions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance))
         {
             Schedule = network.Enqueue,
