@@ -66,6 +66,9 @@ public sealed record OpenSessionResult(
 {
     /// <summary>Another silo that held the session and was told to give it up; it waits to be released. Null when there is none.</summary>
     [Id(6)] public SiloAddress? PreviousOwner { get; init; }
+
+    /// <summary>The will of a connection that died with its silo, when the session ended with it: now due. Null when there is none.</summary>
+    [Id(7)] public WillRecord? LostWill { get; init; }
 }
 
 /// <param name="Reasons">Per filter, in the order asked.</param>

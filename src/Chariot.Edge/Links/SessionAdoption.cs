@@ -28,6 +28,9 @@ internal sealed class SessionAdoption(
 
     private const int Closers = 32;
 
+    // More than publishers have under way to one session.
+    private const int MaximumUnsettled = 1024;
+
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Adoption> _adoptions = [];
@@ -231,6 +234,12 @@ internal sealed class SessionAdoption(
         await services.Store.FlushAsync();
         var sizes = (await services.Store.ReadQueuesAsync()).ToDictionary(size => size.SessionId);
         var inbound = (await services.Store.ReadInboundAsync()).ToLookup(row => row.SessionId, row => row.PacketId);
+        // The lost silo may have stored what it had not settled any more: that will be sent again.
+        await Parallel.ForEachAsync(adopted.Where(entry => sizes.ContainsKey(entry.Key)), new ParallelOptions { MaxDegreeOfParallelism = Closers }, async (entry, cancellationToken) =>
+        {
+            var rows = await services.Store.ReadQueueAsync(entry.Key, Math.Max(0, sizes[entry.Key].HighestSequence - MaximumUnsettled), MaximumUnsettled, cancellationToken);
+            entry.Value.Session.Adoption!.AddStored(entry.Key, rows.Select(row => row.Message.Id));
+        });
         var batch = FlushBatch.Current;
         foreach (var (id, (session, epoch)) in adopted)
         {

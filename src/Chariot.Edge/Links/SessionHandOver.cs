@@ -24,7 +24,7 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
             var connection = session.GiveUp(newEpoch);
             connection?.Close(ReasonCode.SessionTakenOver);
             // A delayed will is decided when it is known whether the session goes on.
-            if (connection is not null && session.Will is { DelaySeconds: 0 })
+            if ((connection is not null && session.Will is { DelaySeconds: 0 }) || session.WillDueAt <= services.Time.GetUtcNow())
             {
                 ends.PublishWill(session);
             }

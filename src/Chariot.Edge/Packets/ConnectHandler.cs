@@ -220,6 +220,11 @@ internal sealed class ConnectHandler(
             return null;
         }
 
+        if (opened.LostWill is { } lost)
+        {
+            ends.PublishWill(new ClientSession(clientId, 0, principal, services) { Will = lost, Access = new ClientAccess(access) });
+        }
+
         // The old connection first: nothing of its client is handled any more [MQTT-3.1.4-3].
         if (held?.Connection is { } old)
         {

@@ -47,13 +47,15 @@ internal sealed class RemoteRoute(byte[] filter, string? shareKey)
 /// <summary>The other silos with members of one shared subscription.</summary>
 internal sealed class SharedPeers(Peer[] peers, int[] members)
 {
+    // One count for all: each topic has a choice of its own, and many topics have one message.
+    private static uint s_next;
+
     private readonly int _total = members.Sum();
-    private uint _next = (uint)Environment.TickCount;
 
     /// <summary>The silo whose turn it is, each as often as it has members; null for this one.</summary>
     public Peer? Choose(int localMembers)
     {
-        var turn = (int)(Interlocked.Increment(ref _next) % (uint)(_total + localMembers));
+        var turn = (int)(Interlocked.Increment(ref s_next) % (uint)(_total + localMembers));
         for (var i = 0; i < peers.Length; i++)
         {
             if (turn < members[i])

@@ -46,6 +46,15 @@ internal sealed class Adoption
         return job.Message.QualityOfService == QualityOfService.AtMostOnce || (!IsPending(job.Origin) && !_taken.ContainsKey(key));
     }
 
+    /// <summary>Messages that the session has in the store already.</summary>
+    public void AddStored(long sessionId, IEnumerable<long> messages)
+    {
+        foreach (var message in messages)
+        {
+            _taken.TryAdd((sessionId, message), 0);
+        }
+    }
+
     public void OnSwitched(SiloAddress lost, SiloAddress? origin)
     {
         _pending.TryRemove((lost, origin), out _);

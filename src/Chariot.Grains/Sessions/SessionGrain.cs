@@ -54,6 +54,7 @@ internal sealed partial class SessionGrain(
 
         var epoch = NextEpoch();
         var previous = await TakeOverAsync(request.Owner, epoch);
+        var lostWill = _session is { ExpirySeconds: 0, DisconnectedAt: null, Owner: { } owner } && !links.Active.Contains(owner) ? _session.Will : null;
 
         // A session without expiry ended with the connection that this one replaces.
         var resumed = !request.CleanStart && existing is { ExpirySeconds: > 0 } ? existing : null;
@@ -75,7 +76,7 @@ internal sealed partial class SessionGrain(
         }
 
         Follow(request.Owner);
-        return new OpenSessionResult(ReasonCode.Success, epoch, opened.SessionId, resumed is not null, opened.Subscriptions, discarded) { PreviousOwner = previous };
+        return new OpenSessionResult(ReasonCode.Success, epoch, opened.SessionId, resumed is not null, opened.Subscriptions, discarded) { PreviousOwner = previous, LostWill = lostWill };
     }
 
     public async ValueTask<SubscribeResult> SubscribeAsync(long epoch, ImmutableArray<SubscriptionRecord> subscriptions)
