@@ -77,10 +77,10 @@ internal static class ClusterHost
     public static async Task RequireFreeNameAsync(IServiceProvider services, BrokerOptions options, ServerLog log)
     {
         var table = services.GetRequiredService<IMembershipTable>();
-        await table.InitializeMembershipTable(tryInitTableVersion: true);
+        await table.InitializeMembershipTableAsync(tryInitTableVersion: true, CancellationToken.None);
         var endpoints = services.GetRequiredService<IOptions<EndpointOptions>>().Value;
         var own = new IPEndPoint(endpoints.AdvertisedIPAddress, endpoints.SiloPort);
-        foreach (var (entry, _) in (await table.ReadAll()).Members)
+        foreach (var (entry, _) in (await table.ReadAllAsync(CancellationToken.None)).Members)
         {
             if (entry.Status != SiloStatus.Active || entry.SiloName != options.NodeName || entry.SiloAddress.Endpoint.Equals(own))
             {

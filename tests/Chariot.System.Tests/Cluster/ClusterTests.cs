@@ -13,6 +13,7 @@ namespace Chariot.SystemTests.Cluster;
 public sealed class ClusterTests(ClusterTests.Fixture cluster) : IClassFixture<ClusterTests.Fixture>
 {
     private const string Password = "a-password-of-its-own";
+    private static readonly string[] Everything = ["#"];
     private readonly BrokerProcess _one = cluster.One;
     private readonly BrokerProcess _two = cluster.Two;
     private readonly BrokerProcess _admin = cluster.Admin;
@@ -29,7 +30,7 @@ public sealed class ClusterTests(ClusterTests.Fixture cluster) : IClassFixture<C
         foreach (var (maker, index) in new[] { _one, _two, _admin }.Select((maker, index) => (maker, index)))
         {
             var username = "user" + index;
-            var made = await maker.Admin.PostAsync("credentials", new { username, password = Password, publishAcl = new[] { "#" }, subscribeAcl = new[] { "#" }, enabled = true });
+            var made = await maker.Admin.PostAsync("credentials", new { username, password = Password, publishAcl = Everything, subscribeAcl = Everything, enabled = true });
             Assert.Equal(HttpStatusCode.Created, made.Status);
             Assert.Equal(["one", "two"], made.Body!["nodes"]!.AsArray().Where(node => (bool)node!["applied"]!).Select(node => (string?)node!["node"]).Order());
             foreach (var silo in new[] { _one, _two })
