@@ -52,6 +52,7 @@ internal sealed class EdgeConfiguration(
         services.StoreCallbacks.WaitForBatch();
         services.Background.WaitForBatch();
         connections.WaitForBatches();
+        services.Peers.WaitForBatches();
         await PurgeAsync(narrowed);
         if (_isOpen)
         {

@@ -80,6 +80,9 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1015, LogLevel.Error, "The session grain of {ClientId} did not answer; the client was refused with Server Unavailable")]
     public partial void GrainUnavailable(Exception error, string clientId);
 
+    [LoggerMessage(1410, LogLevel.Warning, "Not every silo has confirmed a new subscription within {Seconds} s; it was refused and undone. Check that all nodes reach each other")]
+    public partial void BarrierFailed(double seconds);
+
     [LoggerMessage(1020, LogLevel.Error, "A CONNECT from {Address} could not be decided; the client was refused with Server Unavailable and may try again")]
     public partial void ConnectFailed(Exception error, string address);
 

@@ -41,6 +41,17 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
 
     public override void Apply(IStoreTransaction transaction)
     {
+        ClientSession? fenced = Inbound?.Session;
+        fenced?.Fence(transaction);
+        foreach (var (session, _) in _rows)
+        {
+            if (session != fenced)
+            {
+                fenced = session;
+                session.Fence(transaction);
+            }
+        }
+
         if (Inbound is { } inbound)
         {
             transaction.PutInbound(inbound.Session.SessionId, inbound.PacketId);

@@ -84,7 +84,7 @@ internal static class BrokerHost
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
         if (options.IsEdge)
         {
-            services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => edge.NodeName = options.NodeName);
+            services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => (edge.NodeName, edge.SharesStore) = (options.NodeName, options.IsClustered));
             services.AddMqttEdge();
             services.AddHostedService<EdgeShutdown>();
         }
