@@ -34,6 +34,7 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SessionRegistry>();
         services.AddSingleton<SessionEnd>();
         services.AddSingleton<Authenticator>();
+        services.AddSingleton<ScramAuthenticator>();
 
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();
@@ -41,6 +42,7 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SubscribeHandler>();
         services.AddSingleton<UnsubscribeHandler>();
         services.AddSingleton<DisconnectHandler>();
+        services.AddSingleton<AuthHandler>();
         services.AddSingleton<PacketDispatcher>();
 
         services.AddSingleton<ConnectionRegistry>();

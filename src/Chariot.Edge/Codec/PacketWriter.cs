@@ -233,6 +233,7 @@ internal static class PacketWriter
         writer.WriteBoolean(PropertyId.SubscriptionIdentifiersAvailable, properties.SubscriptionIdentifiersAvailable);
         writer.WriteBoolean(PropertyId.SharedSubscriptionAvailable, properties.SharedSubscriptionAvailable);
         writer.WriteUInt16(PropertyId.ServerKeepAlive, properties.ServerKeepAliveSeconds);
+        writer.WriteText(PropertyId.ResponseInformation, properties.ResponseInformation);
         writer.WriteText(PropertyId.ServerReference, properties.ServerReference);
         writer.WriteText(PropertyId.AuthenticationMethod, properties.AuthenticationMethod);
         if (properties.AuthenticationData is { } data)

@@ -44,6 +44,7 @@ internal sealed class EdgeConfiguration(
         ApplySettings(settings);
         var (disconnected, suspended, resumed, narrowed) = await ApplyRightsAsync(change, settings, cancellationToken);
         services.StoreCallbacks.WaitForBatch();
+        services.Background.WaitForBatch();
         connections.WaitForBatches();
         await PurgeAsync(narrowed);
         if (_isOpen)
@@ -87,7 +88,14 @@ internal sealed class EdgeConfiguration(
             routes.MaximumTopicLength = settings.Limits.MaximumTopicLength;
             routes.MaximumTopicLevels = settings.Limits.MaximumTopicLevels;
             routes.ForgetTopics();
+            // What connections remember of topics was decided under the old limits.
+            foreach (var session in sessions.All)
+            {
+                session.RenewAccess();
+            }
         }
+
+        routes.Sharing.Strategy = settings.SharedSubscriptionStrategy;
     }
 
     private async Task<(int Disconnected, int Suspended, int Resumed, List<ClientSession> Narrowed)> ApplyRightsAsync(ConfigurationChange change, MqttSettings settings, CancellationToken cancellationToken)

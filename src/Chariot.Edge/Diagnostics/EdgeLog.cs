@@ -69,4 +69,13 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 
     [LoggerMessage(1019, LogLevel.Error, "The expired session of {ClientId} could not be removed; it is tried again")]
     public partial void ExpiryFailed(Exception error, string clientId);
+
+    [LoggerMessage(1300, LogLevel.Warning, "Client {ClientId} at {Address} failed to authenticate again: {Reason}; its connection is closed")]
+    public partial void ReAuthenticationFailed(string clientId, string address, string reason);
+
+    [LoggerMessage(1301, LogLevel.Error, "Messages of a shared subscription could not be moved from {From} to other members; they stay stored and are tried again at the next start or reconnect. Check that the store works")]
+    public partial void SharedNotMoved(Exception error, string from);
+
+    [LoggerMessage(1302, LogLevel.Error, "Retained messages could not be sent to {ClientId}; its connection is closed, and it gets them when it subscribes again")]
+    public partial void ReplayFailed(Exception error, string clientId);
 }
