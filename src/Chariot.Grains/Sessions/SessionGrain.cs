@@ -80,7 +80,11 @@ internal sealed partial class SessionGrain(
             return Refuse(ReasonCode.ServerUnavailable);
         }
 
-        Follow(request.Owner);
+        if (!IsFoughtOver)
+        {
+            Follow(request.Owner);
+        }
+
         return new OpenSessionResult(ReasonCode.Success, epoch, opened.SessionId, resumed is not null, opened.Subscriptions, discarded);
     }
 

@@ -1,3 +1,4 @@
+using Chariot.TestKit;
 using Chariot.TestKit.Mqtt;
 
 namespace Chariot.SystemTests.Mqtt;
