@@ -37,6 +37,8 @@ passed=0 failed=0
 for entry in ${TESTS:-test1:7 test2:1 test4:8 test6:1 test8:8 test9:10 test10:9 test11:9 test15:7 test45:8 test95:6 test_sync_session_present:1}; do
   program=${entry%%:*} count=${entry##*:}
   for number in $(seq "$count"); do
+    # Those that the client's own CMake file runs.
+    case $program-$number in test9-7|test9-9) continue ;; esac
     args=(--connection "tcp://127.0.0.1:$base")
     case $program in test1|test15|test9|test95|test10|test11|test4|test45|test8) args+=(--proxy_connection "tcp://127.0.0.1:$((base + 1))") ;; esac
     # As in the client's own CMake file: large messages of 500,000 bytes.

@@ -72,7 +72,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         ChooseMembers(job, match, publisher);
         foreach (var target in match.Targets)
         {
-            if (IsFor(target, publisher) && target.Session.IsOverBudget(job.Message, target.Qos))
+            if (target.For(publisher) is { } copy && copy.Session.IsOverBudget(job.Message, copy.Qos))
             {
                 job.Refuse(ReasonCode.QuotaExceeded);
                 return false;
@@ -105,10 +105,10 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var any = false;
         foreach (var target in match.Targets)
         {
-            if (IsFor(target, publisher))
+            if (target.For(publisher) is { } copy)
             {
                 any = true;
-                DeliverDurable(job, target, batch);
+                DeliverDurable(job, copy, batch);
             }
         }
 
@@ -131,10 +131,10 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var any = false;
         foreach (var target in match.Targets)
         {
-            if (IsFor(target, publisher))
+            if (target.For(publisher) is { } copy)
             {
                 any = true;
-                DeliverTransient(job, target, batch);
+                DeliverTransient(job, copy, batch);
             }
         }
 
@@ -211,8 +211,6 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             }
         }
     }
-
-    private static bool IsFor(Target target, ClientSession? publisher) => !(target.NoLocal && ReferenceEquals(target.Session, publisher));
 
     private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
 

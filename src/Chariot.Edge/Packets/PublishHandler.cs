@@ -74,9 +74,9 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
         var verbatim = view.TopicAlias == 0 && view.MessageExpirySeconds is null;
         foreach (var target in match.Targets)
         {
-            if (!(target.NoLocal && ReferenceEquals(target.Session, publisher)))
+            if (target.For(publisher) is { } copy)
             {
-                Send(target, packet, view);
+                Send(copy, packet, view);
             }
         }
 
