@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # The test programs of the Eclipse Paho C client against a Chariot of their own; docs/conformance-suites.md has the score.
-#   tests/suites/paho-c.sh <checkout of paho.mqtt.c> <checkout of paho.mqtt.testing>     needs cmake, gcc, python3, curl
-# The second checkout has the proxy that breaks connections for some of the tests.
+#   tests/suites/paho-c.sh <checkout of paho.mqtt.c>     needs cmake, gcc, python3, curl
 set -uo pipefail
-client=$(cd "$1" && pwd) testing=$(cd "$2" && pwd)
+client=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/../.." && pwd)
 server=${CHARIOT_SERVER:-$root/src/Chariot.Server/bin/Release/net10.0/chariot.dll}
 base=${PORT:-21800} python=${PYTHON:-python3}
@@ -29,8 +28,8 @@ token=$(curl -fsS "$http/login" -H 'Content-Type: application/json' -d '{"userna
   | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
 curl -fsS -o /dev/null -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$http/api/v1/credentials" \
   -d '{"username":"testuser","password":"testpassword","publishAcl":["#"],"subscribeAcl":["#"],"enabled":true}'
-# It listens one port above the broker.
-(cd "$testing/interoperability" && exec "$python" run_proxy.py localhost "$base") > "$work/proxy.log" 2>&1 &
+# The client's own proxy breaks connections for some of the tests.
+(cd "$client/test" && exec "$python" mqttsas.py localhost "$base" "$((base + 1))") > "$work/proxy.log" 2>&1 &
 proxy=$!
 sleep 2
 passed=0 failed=0
