@@ -67,7 +67,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     /// Whether every durable target of a QoS 2 publish has room for it; chooses the members of shared subscriptions. What comes in
     /// between this and the delivery may take a queue over its limit by as much as is published at the same time.
     /// </summary>
-    public bool Admit(PublishJob job, MatchSet match, ClientSession? publisher)
+    public static bool Admit(PublishJob job, MatchSet match, ClientSession? publisher)
     {
         ChooseMembers(job, match, publisher);
         foreach (var target in match.Targets)

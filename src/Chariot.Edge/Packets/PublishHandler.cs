@@ -246,7 +246,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
         }
 
         var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: true, makeTicket: null);
-        if (!router.Admit(job, routes.Match(entry), session))
+        if (!MessageRouter.Admit(job, routes.Match(entry), session))
         {
             // Told before anybody gets it: the client publishes it again, and whoever has it already would have it twice.
             session.AcceptInbound(packetId, job.Refusal, batch);
