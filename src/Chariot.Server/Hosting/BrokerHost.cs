@@ -9,6 +9,7 @@ using Chariot.Cluster.Secrets;
 using Chariot.Cluster.Stores;
 using Chariot.Edge;
 using Chariot.Grains;
+using Chariot.Ui;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
@@ -88,6 +89,7 @@ internal static class BrokerHost
         services.AddSqliteStore(dataDirectory);
         services.AddMqttEdge();
         services.AddChariotAdmin(builder.Configuration);
+        builder.AddChariotUi();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
         services.AddHostedService<EdgeShutdown>();
@@ -103,6 +105,7 @@ internal static class BrokerHost
         });
         var app = builder.Build();
         app.MapChariotAdmin();
+        app.MapChariotUi();
         return app;
     }
 
