@@ -32,6 +32,7 @@ public static class UiHost
         services.AddCascadingAuthenticationState();
         services.AddScoped<AuthenticationStateProvider, SessionWatch>();
         services.AddScoped<CurrentUser>();
+        services.AddScoped<Addresses>();
         services.AddSingleton<ConfigurationNews>();
         services.AddSingleton<IConfigurationConsumer>(provider => provider.GetRequiredService<ConfigurationNews>());
         services.UseSealedDataProtection();

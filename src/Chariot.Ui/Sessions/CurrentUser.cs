@@ -1,9 +1,11 @@
+using System.Net;
 using System.Security.Claims;
 using Chariot.Abstractions.Accounts;
 using Chariot.Admin;
 using Chariot.Admin.Accounts;
 using Chariot.Admin.Audit;
 using Chariot.Admin.Http;
+using Chariot.Admin.Ssl;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.Extensions.Logging;
 
@@ -26,7 +28,10 @@ internal sealed partial class CurrentUser(AuthenticationStateProvider authentica
 
     public bool IsHttps => _principal.HasClaim(c => c.Type == BearerAuthenticationHandler.HttpsClaim);
 
-    public string Address => _principal.FindFirstValue(BearerAuthenticationHandler.AddressClaim) ?? "";
+    /// <summary>Whether what this browser uploads can be read on the way.</summary>
+    public bool IsExposed => SslUpload.IsExposed(IsHttps, IPAddress.TryParse(Address, out var address) ? address : null);
+
+    private string Address => _principal.FindFirstValue(BearerAuthenticationHandler.AddressClaim) ?? "";
 
     private Actor Actor => new(Name, Address);
 

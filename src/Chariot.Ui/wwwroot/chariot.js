@@ -36,7 +36,53 @@
     return done;
   }
 
+  // Key and certificate go from the file field straight to the API; the page is told what came of it.
+  async function upload(file, url, page) {
+    await page.invokeMethodAsync('Started');
+    const body = new FormData();
+    body.append('file', file);
+    let status = 0, text = '';
+    try {
+      const answer = await fetch(url, { method: 'PUT', body, headers: { 'Chariot-Antiforgery': token() } });
+      status = answer.status;
+      text = status === 200 ? '' : await answer.text();
+    } catch {
+      status = 0;
+    }
+    await page.invokeMethodAsync('Answered', status, text);
+  }
+
+  function fileSlot(zone, input, url, page) {
+    input.addEventListener('change', async () => {
+      const file = input.files[0];
+      input.value = '';
+      if (file) await upload(file, url, page);
+    });
+    let depth = 0;
+    const over = inside => zone.classList.toggle('is-over', inside);
+    zone.addEventListener('dragenter', event => { event.preventDefault(); depth++; over(true); });
+    zone.addEventListener('dragleave', () => { if (--depth <= 0) { depth = 0; over(false); } });
+    zone.addEventListener('dragover', event => event.preventDefault());
+    zone.addEventListener('drop', async event => {
+      event.preventDefault();
+      depth = 0;
+      over(false);
+      const file = event.dataTransfer.files[0];
+      if (file) await upload(file, url, page);
+    });
+  }
+
+  function saveFile(name, text) {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
   window.chariot = {
+    fileSlot,
+    saveFile,
     isDark: () => {
       const kept = localStorage.getItem(themeKey);
       return kept ? kept === 'dark' : window.matchMedia('(prefers-color-scheme: dark)').matches;
@@ -48,6 +94,9 @@
       location.assign('/login');
     },
   };
+
+  // A file that misses its field would otherwise replace the page.
+  for (const name of ['dragover', 'drop']) window.addEventListener(name, event => event.preventDefault());
 
   document.addEventListener('click', event => {
     if (event.target instanceof Element && event.target.closest('[data-chariot-reload]')) location.reload();
