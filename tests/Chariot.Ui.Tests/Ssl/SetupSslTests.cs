@@ -39,9 +39,9 @@ public sealed class SetupSslTests(Chromium chromium)
 
         // Each is right by itself; together they are not, and the page says so before anything is set up.
         await ui.UploadAsync("Private Key", "other.key", successor.KeyPkcs1Pem);
-        await Expect(ui.Page.Locator(".file-slot").First).ToContainTextAsync("bundle.key-mismatch");
+        await Expect(ui.Page.Locator("#server-certificate-state")).ToContainTextAsync("bundle.key-mismatch");
         await ui.Button("Setup SSL").ClickAsync();
-        await Expect(ui.Page.GetByText("Nothing was changed")).ToBeVisibleAsync();
+        await Expect(ui.Page.GetByText("Nothing was changed").First).ToBeVisibleAsync();
         await ui.CheckAsync("certificates-mismatch");
         await ui.UploadAsync("Private Key", "server.key", files.KeyPkcs8Pem);
         await Expect(ui.Page.GetByText("bundle.key-mismatch")).ToHaveCountAsync(0);
