@@ -39,7 +39,7 @@ public sealed class CredentialTests(Chromium chromium, Broker broker) : IClassFi
         await ui.CheckAsync("credential-added");
         await using var client = await Mqtt.ConnectAsync(port, "press", "line-1", password);
         // 0x10: accepted, and nobody subscribes.
-        Assert.Contains(await client.PublishAsync("plant/press/speed", "1", qos: 1), [0x00, 0x10]);
+        Assert.True(await client.PublishAsync("plant/press/speed", "1", qos: 1) is 0x00 or 0x10);
         Assert.Equal(0x87, await client.PublishAsync("plant/other/speed", "1", qos: 1));
 
         // Not a second time.
