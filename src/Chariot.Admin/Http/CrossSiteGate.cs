@@ -1,5 +1,6 @@
 using Chariot.Admin.Accounts;
 using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 
 namespace Chariot.Admin.Http;
@@ -38,11 +39,13 @@ internal sealed class CrossSiteGate(RequestDelegate next, IAntiforgery antiforge
 
     private static bool IsCircuit(HttpContext context) => context.Request.Path.StartsWithSegments(CircuitPath);
 
-    // Blazor's own calls carry no antiforgery token; the origin is their check.
+    // Blazor's own calls carry no antiforgery token; the origin is their check. What is open to all does not act with the cookie's
+    // rights; the sign-in form checks its token itself, and says so in a page.
     private static bool IsCookieChange(HttpContext context) =>
         context.User.HasClaim(c => c.Type == BearerAuthenticationHandler.CookieClaim)
         && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method) && !HttpMethods.IsOptions(context.Request.Method)
-        && !IsCircuit(context);
+        && !IsCircuit(context)
+        && context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null;
 
     // Without the header the token is looked for in the form, and reading an upload as a form would spill keys to temporary files.
     private async Task<bool> HasTokenAsync(HttpContext context) =>

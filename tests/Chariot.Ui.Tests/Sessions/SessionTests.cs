@@ -54,4 +54,23 @@ public sealed class SessionTests(Chromium chromium, Broker broker) : IClassFixtu
 
         Assert.Fail("twenty wrong passwords, and no wait");
     }
+
+    [Fact]
+    public async Task SignInPage_LeftOpenFromBefore_SaysSo_AndWorksTheSecondTime()
+    {
+        await using var ui = await chromium.OpenAsync(broker.Process);
+        await ui.Page.GotoAsync("/login");
+        var other = await ui.Context.NewPageAsync();
+        await other.GotoAsync("/login");
+        await other.GetByLabel("Username").FillAsync("admin");
+        await other.GetByLabel("Password").FillAsync(TestKit.Broker.BrokerOptions.DefaultPassword);
+        await other.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await Expect(other.Locator("main h1")).ToHaveTextAsync("Dashboard");
+
+        // Its token belongs to nobody, and somebody is signed in by now.
+        await ui.FillSignInAsync("admin", TestKit.Broker.BrokerOptions.DefaultPassword);
+        await Expect(ui.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("out of date");
+        await ui.FillSignInAsync("admin", TestKit.Broker.BrokerOptions.DefaultPassword);
+        await Expect(ui.Heading("Dashboard")).ToBeVisibleAsync();
+    }
 }
