@@ -4,7 +4,7 @@ using Chariot.Abstractions.Configuration;
 namespace Chariot.Admin;
 
 /// <summary>Why an act was refused: an HTTP status, a stable code and one sentence.</summary>
-internal sealed record Refusal(int Status, string Code, string Detail)
+public sealed record Refusal(int Status, string Code, string Detail)
 {
     public ImmutableArray<Finding> Findings { get; init; } = [];
 

@@ -67,6 +67,18 @@ public static class AdminHost
         services.AddSingleton<ClientDirectory>();
         services.AddSingleton<RetainedMessages>();
 
+        services.AddAntiforgery(options =>
+        {
+            options.HeaderName = CrossSiteGate.HeaderName;
+            options.Cookie.Name = "chariot-antiforgery";
+            options.Cookie.SameSite = SameSiteMode.Strict;
+            // Cookies do not know ports: a Secure one of HTTPS could not be renewed over HTTP once SSL is deleted. It is worth
+            // nothing by itself; the tokens that go with it are bound to the sign-in.
+            options.Cookie.SecurePolicy = CookieSecurePolicy.None;
+            options.SuppressXFrameOptionsHeader = true;
+        });
+        services.UseSealedDataProtection();
+
         services.AddAuthentication(BearerAuthenticationHandler.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, BearerAuthenticationHandler>(BearerAuthenticationHandler.SchemeName, null);
         services.AddAuthorizationBuilder()
@@ -92,7 +104,9 @@ public static class AdminHost
         app.UseRouting();
         app.UseAuthentication();
         app.UseMiddleware<PasswordChangeGate>();
+        app.UseMiddleware<CrossSiteGate>();
         app.UseAuthorization();
+        app.UseAntiforgery();
 
         app.MapHealth();
         app.MapLogin();

@@ -12,6 +12,7 @@ public class LogEventTests
         ["Chariot.Grains"] = (2000, 2999),
         ["Chariot.Cluster"] = (3000, 3999),
         ["Chariot.Admin"] = (4000, 4999),
+        ["Chariot.Ui"] = (4300, 4349),
         ["chariot"] = (5000, 5999),
     };
 

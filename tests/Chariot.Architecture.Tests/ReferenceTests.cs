@@ -19,7 +19,8 @@ public class ReferenceTests
         { "Chariot.Edge", ["Chariot.Abstractions"], ["Microsoft.Data.Sqlite", "BouncyCastle.Cryptography", .. Silo] },
         { "Chariot.Cluster", ["Chariot.Abstractions"], ["MQTTnet"] },
         { "Chariot.Admin", ["Chariot.Abstractions"], ["MQTTnet", "Microsoft.Data.Sqlite", .. Silo] },
-        { "chariot", ["Chariot.Abstractions", "Chariot.Grains", "Chariot.Edge", "Chariot.Cluster", "Chariot.Admin"], ["MQTTnet"] },
+        { "Chariot.Ui", ["Chariot.Abstractions", "Chariot.Admin"], ["MQTTnet", "Microsoft.Data.Sqlite", "BouncyCastle.Cryptography", .. Silo] },
+        { "chariot", ["Chariot.Abstractions", "Chariot.Grains", "Chariot.Edge", "Chariot.Cluster", "Chariot.Admin", "Chariot.Ui"], ["MQTTnet"] },
     };
 
     [Theory]

@@ -12,9 +12,10 @@ internal static class Sources
     public static Assembly Edge { get; } = Load("Chariot.Edge");
     public static Assembly Cluster { get; } = Load("Chariot.Cluster");
     public static Assembly Admin { get; } = Load("Chariot.Admin");
+    public static Assembly Ui { get; } = Load("Chariot.Ui");
     public static Assembly Server { get; } = Load("chariot");
 
-    public static IReadOnlyList<Assembly> All { get; } = [Abstractions, Grains, Edge, Cluster, Admin, Server];
+    public static IReadOnlyList<Assembly> All { get; } = [Abstractions, Grains, Edge, Cluster, Admin, Ui, Server];
 
     /// <summary>Every file below src and tests with this ending, generated ones aside; paths relative to the root.</summary>
     public static IEnumerable<string> Files(string ending, params string[] folders) =>

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Options;
 namespace Chariot.Admin.Accounts;
 
 /// <summary>
-/// Authenticates bearer tokens. Each request asks the accounts grain, whose read costs microseconds: a revoked token, a changed
+/// Authenticates bearer tokens, and the same tokens in a browser's session cookie. Each request asks the accounts grain, whose read costs microseconds: a revoked token, a changed
 /// role or password acts at once, and there is no cache to be stale.
 /// </summary>
 internal sealed partial class BearerAuthenticationHandler(
@@ -27,6 +27,18 @@ internal sealed partial class BearerAuthenticationHandler(
     /// <summary>Claim of an account that has to change its password first.</summary>
     public const string MustChangeClaim = "chariot:must-change-password";
 
+    /// <summary>Claim of a sign-in: its token's hash in hex, by which it can be asked for again.</summary>
+    public const string SessionClaim = ClaimTypes.NameIdentifier;
+
+    /// <summary>Claim of a sign-in that came in a cookie.</summary>
+    public const string CookieClaim = "chariot:cookie";
+
+    /// <summary>Claim of the remote address, for what outlives the request.</summary>
+    public const string AddressClaim = "chariot:address";
+
+    /// <summary>Claim of a request that came over HTTPS.</summary>
+    public const string HttpsClaim = "chariot:https";
+
     /// <summary>One write per API token in this time at most.</summary>
     private static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(5);
 
@@ -38,7 +50,8 @@ internal sealed partial class BearerAuthenticationHandler(
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (TokenOf(Request) is not { } token)
+        var inCookie = Request.Headers.Authorization.Count == 0;
+        if ((inCookie ? SessionCookie.TokenOf(Request) : TokenOf(Request)) is not { } token)
         {
             return AuthenticateResult.NoResult();
         }
@@ -68,12 +81,30 @@ internal sealed partial class BearerAuthenticationHandler(
             claims.Add(new Claim(MustChangeClaim, ""));
         }
 
+        claims.Add(new Claim(SessionClaim, Convert.ToHexString(Accounts.Tokens.Hash(token))));
+        claims.Add(new Claim(AddressClaim, Context.Connection.RemoteIpAddress?.ToString() ?? ""));
+        if (inCookie)
+        {
+            claims.Add(new Claim(CookieClaim, ""));
+        }
+
+        if (Request.IsHttps)
+        {
+            claims.Add(new Claim(HttpsClaim, ""));
+        }
+
         var principal = new ClaimsPrincipal(new ClaimsIdentity(claims, SchemeName, ClaimTypes.Name, ClaimTypes.Role));
         return AuthenticateResult.Success(new AuthenticationTicket(principal, SchemeName));
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        if (BrowserPage.IsMeant(Context))
+        {
+            BrowserPage.RedirectToSignIn(Context);
+            return Task.CompletedTask;
+        }
+
         Response.Headers.WWWAuthenticate = "Bearer";
         return Problem.WriteAsync(Context, Problem.ForStatus(401));
     }

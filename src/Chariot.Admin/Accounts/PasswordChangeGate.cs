@@ -11,9 +11,20 @@ internal sealed class PasswordChangeGate(RequestDelegate next)
 {
     private static readonly Refusal Required = new(403, "password-change-required", "Change the password first: POST /api/v1/account/password.");
 
-    public Task InvokeAsync(HttpContext context) =>
-        context.User.HasClaim(c => c.Type == BearerAuthenticationHandler.MustChangeClaim)
-        && context.GetEndpoint()?.Metadata.GetMetadata<AllowedBeforePasswordChange>() is null
-            ? Problem.WriteAsync(context, Required)
-            : next(context);
+    public Task InvokeAsync(HttpContext context)
+    {
+        if (!context.User.HasClaim(c => c.Type == BearerAuthenticationHandler.MustChangeClaim)
+            || context.GetEndpoint()?.Metadata.GetMetadata<AllowedBeforePasswordChange>() is not null)
+        {
+            return next(context);
+        }
+
+        if (BrowserPage.IsMeant(context))
+        {
+            context.Response.Redirect(BrowserPage.PasswordPath);
+            return Task.CompletedTask;
+        }
+
+        return Problem.WriteAsync(context, Required);
+    }
 }

@@ -27,6 +27,24 @@ internal sealed class ClientDirectory(NodeDirectory nodes, AuditTrail audit)
         return new ClientPage(page.Cut(rows, c => c.ClientId, c => c), [.. answers.Where(a => a.Error is not null).Select(a => a.Silo)]);
     }
 
+    /// <summary>How many clients are of a kind now. Asks for all of them, page by page.</summary>
+    public async Task<int> CountAsync(Func<ClientDescription, bool> isMeant)
+    {
+        var count = 0;
+        string? after = null;
+        while (true)
+        {
+            var rows = (await ListAsync(new PageRequest(PageRequest.MaximumLimit, after))).Page;
+            count += rows.Items.Count(isMeant);
+            if (rows.NextCursor is null)
+            {
+                return count;
+            }
+
+            after = rows.Items[^1].ClientId;
+        }
+    }
+
     public async Task<Act<ClientDescription>> FindAsync(string clientId)
     {
         var answers = await nodes.AskAllAsync(link => link.GetClientAsync(clientId));

@@ -18,6 +18,9 @@ internal sealed record CredentialRequest(
     string? LegacyAcl,
     bool? Enabled)
 {
+    /// <summary>On change: a new generated password instead of the one that is kept. Not together with a password.</summary>
+    public bool GeneratePassword { get; init; }
+
     public override string ToString() => $"request for credential {Username}";
 }
 
@@ -96,7 +99,8 @@ internal sealed class CredentialAdministration(
             return Refusal.Invalid("The credential is refused.", findings);
         }
 
-        string? verifier = null;
+        var generated = request.GeneratePassword ? PasswordVerifier.GeneratePassword() : null;
+        var verifier = generated is null ? null : CreateGenerated(generated);
         if (request.Password is not null)
         {
             verifier = await checks.CreateAsync(request.Password);
@@ -113,7 +117,7 @@ internal sealed class CredentialAdministration(
             request.Username,
             new { before.PublishAcl, before.SubscribeAcl, before.Enabled, before.Revision },
             Shown(change, verifier is null ? "kept" : "changed"),
-            async () => Map(await grains.Configuration.PutCredentialAsync(change, create: false, expectedRevision), change, generated: null, findings));
+            async () => Map(await grains.Configuration.PutCredentialAsync(change, create: false, expectedRevision), change, generated, findings));
     }
 
     public async Task<Act<bool>> DeleteAsync(string username, long? expectedRevision, Actor actor)
@@ -144,6 +148,11 @@ internal sealed class CredentialAdministration(
         if (request.Password is not null)
         {
             findings = findings.AddRange(CredentialRules.CheckPassword(request.Username, request.Password));
+        }
+
+        if (request is { GeneratePassword: true, Password: not null })
+        {
+            findings = findings.Add(Findings.Error("password.both", "generatePassword", "Give a password, or generatePassword, not both."));
         }
 
         // An entry that is null is refused like an empty one.

@@ -61,6 +61,7 @@ internal static class CredentialEndpoints
     }
 
     /// <param name="Acl">The form of Chariot 1, instead of the two lists.</param>
+    /// <param name="GeneratePassword">On PUT: make a new password and return it once, instead of keeping the old one.</param>
     /// <param name="Revision">Taken so that what was read can be sent back; If-Match decides.</param>
     private sealed record CredentialBody(
         string? Username = null,
@@ -69,9 +70,10 @@ internal static class CredentialEndpoints
         IReadOnlyList<string?>? SubscribeAcl = null,
         string? Acl = null,
         bool? Enabled = null,
-        long? Revision = null)
+        long? Revision = null,
+        bool? GeneratePassword = null)
     {
-        public CredentialRequest ToRequest(string username) => new(username, Password, PublishAcl, SubscribeAcl, Acl, Enabled);
+        public CredentialRequest ToRequest(string username) => new(username, Password, PublishAcl, SubscribeAcl, Acl, Enabled) { GeneratePassword = GeneratePassword ?? false };
 
         public override string ToString() => $"credential {Username}";
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json.Serialization;
 using Chariot.Abstractions.Configuration;
+using Chariot.Admin.Audit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -46,6 +47,14 @@ internal sealed class Problem(Refusal refusal) : IResult
         431 => new(status, "headers-too-large", "The request headers are too large."),
         >= 500 => new(status, "internal-error", "Something failed inside the broker. Its log has the cause."),
         _ => new(status, "bad-request", "The request was refused."),
+    };
+
+    /// <summary>For what was thrown: never with its text, which names files, hosts and sometimes input.</summary>
+    public static Refusal ForException(Exception exception) => exception switch
+    {
+        AuditUnavailableException audit => new(503, "audit-unavailable", audit.Message),
+        TimeoutException or OrleansException => new(503, "cluster-unavailable", "The cluster did not answer in time. Try again.") { RetryAfter = TimeSpan.FromSeconds(2) },
+        _ => ForStatus(500),
     };
 
     private sealed record Body(

@@ -26,7 +26,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         catch (AuditUnavailableException e)
         {
             LogAuditUnavailable(e.InnerException);
-            await AnswerAsync(context, new Refusal(503, "audit-unavailable", e.Message));
+            await AnswerAsync(context, Problem.ForException(e));
             return;
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -44,9 +44,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         catch (Exception e)
         {
             LogFailed(e, context.Request.Method, (context.GetEndpoint() as Microsoft.AspNetCore.Routing.RouteEndpoint)?.RoutePattern.RawText ?? "?");
-            await AnswerAsync(context, e is TimeoutException or OrleansException
-                ? new Refusal(503, "cluster-unavailable", "The cluster did not answer in time. Try again.") { RetryAfter = TimeSpan.FromSeconds(2) }
-                : Problem.ForStatus(500));
+            await AnswerAsync(context, Problem.ForException(e));
             return;
         }
 

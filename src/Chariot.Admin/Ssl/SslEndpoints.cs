@@ -1,4 +1,3 @@
-using System.Net;
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Accounts;
 using Chariot.Admin.Http;
@@ -23,8 +22,8 @@ internal static class SslEndpoints
         MapFile(change, "private-key", SslFile.PrivateKey);
         MapFile(change, "server-certificate", SslFile.ServerCertificate);
         MapFile(change, "ca-chain", SslFile.CaChain);
-        change.MapPost("/setup", async (HttpContext context, SslSetup ssl) =>
-            Answers.Ok(await ssl.SetupStagedAsync(context.Request.ExpectedRevision(), context.Actor()), SslView.From, s => s.Revision));
+        change.MapPost("/setup", async (bool? replace, HttpContext context, SslSetup ssl) =>
+            Answers.Ok(await ssl.SetupStagedAsync(replace ?? false, context.Request.ExpectedRevision(), context.Actor()), SslView.From, s => s.Revision));
         change.MapPost("/key", async (KeyBody body, HttpContext context, ServerSideKey key) =>
             Answers.Created(await key.GenerateAsync(body.Bits, context.Actor()), StagedView.From, _ => "/api/v1/ssl"));
         change.MapPost("/csr", RequestCertificateAsync).Produces<string>(contentType: CertificateRequestFile.ContentType);
@@ -108,8 +107,7 @@ internal static class SslEndpoints
         return Answers.NoContent(await ssl.DeleteAsync(context.Request.ExpectedRevision(), context.Actor()));
     }
 
-    private static bool IsExposed(HttpContext context) =>
-        !context.Request.IsHttps && context.Connection.RemoteIpAddress is { } address && !IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+    private static bool IsExposed(HttpContext context) => SslUpload.IsExposed(context.Request.IsHttps, context.Connection.RemoteIpAddress);
 
     private sealed record KeyBody(int Bits);
 

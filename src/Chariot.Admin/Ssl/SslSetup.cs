@@ -103,32 +103,40 @@ internal sealed partial class SslSetup(
         return Act<ImmutableArray<Finding>>.Done(await WithPlaceAsync(WithExposure(bundle.Findings, exposed), bundle));
     }
 
-    /// <summary>Sets up from the staged files; refused over an existing set-up.</summary>
-    public async Task<Act<SslStatus>> SetupStagedAsync(long? expectedRevision, Actor actor)
+    /// <summary>What there is to say of the staged files together, before they are set up. Changes nothing.</summary>
+    public async Task<Act<ImmutableArray<Finding>>> CheckStagedAsync()
+    {
+        var staged = await grains.Configuration.GetStagedAsync();
+        var opened = OpenAll(staged);
+        if (opened.Refusal is { } refusal)
+        {
+            return refusal;
+        }
+
+        using var files = opened.Value;
+        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
+        return Act<ImmutableArray<Finding>>.Done(WithExposure(bundle.Findings, WasExposed(staged)));
+    }
+
+    /// <summary>Sets up from the staged files; over an existing set-up only with <paramref name="replace"/>, in place.</summary>
+    public async Task<Act<SslStatus>> SetupStagedAsync(bool replace, long? expectedRevision, Actor actor)
     {
         // Said before anything about the files: with SSL set up, the way on is to replace it.
-        if ((await grains.Configuration.GetAsync()).Ssl is not null)
+        if (!replace && (await grains.Configuration.GetAsync()).Ssl is not null)
         {
             return new Refusal(409, "already-set-up", "SSL is set up already. Replace it with PUT /api/v1/ssl, or delete it first.");
         }
 
         var staged = await grains.Configuration.GetStagedAsync();
-        using var files = new UploadedFiles();
-        try
+        var opened = OpenAll(staged);
+        if (opened.Refusal is { } refusal)
         {
-            foreach (var (slot, file) in staged)
-            {
-                files.TryAdd(slot, Open(slot, file));
-            }
-        }
-        catch (CryptographicException e)
-        {
-            LogNotOpened(e);
-            return new Refusal(409, "staged-unreadable", NotOpened);
+            return refusal;
         }
 
-        var exposed = staged.TryGetValue(SslFile.PrivateKey, out var key) && key.Findings.Any(f => f.Code == OverHttp.Code);
-        return await SetupAsync(files, slot => staged[slot].Label, key?.GeneratedKeyId, exposed, replace: false, expectedRevision, actor);
+        using var files = opened.Value;
+        var generatedKeyId = staged.GetValueOrDefault(SslFile.PrivateKey)?.GeneratedKeyId;
+        return await SetupAsync(files, slot => staged[slot].Label, generatedKeyId, WasExposed(staged), replace, expectedRevision, actor);
     }
 
     /// <summary>
@@ -266,6 +274,29 @@ internal sealed partial class SslSetup(
         files.TryAdd(SslFile.PrivateKey, Open(SslFile.PrivateKey, key));
         return key;
     }
+
+    private Act<UploadedFiles> OpenAll(ImmutableDictionary<SslFile, StagedSslFile> staged)
+    {
+        var files = new UploadedFiles();
+        try
+        {
+            foreach (var (slot, file) in staged)
+            {
+                files.TryAdd(slot, Open(slot, file));
+            }
+
+            return Act<UploadedFiles>.Done(files);
+        }
+        catch (CryptographicException e)
+        {
+            files.Dispose();
+            LogNotOpened(e);
+            return new Refusal(409, "staged-unreadable", NotOpened);
+        }
+    }
+
+    private static bool WasExposed(ImmutableDictionary<SslFile, StagedSslFile> staged) =>
+        staged.TryGetValue(SslFile.PrivateKey, out var key) && key.Findings.Any(f => f.Code == OverHttp.Code);
 
     private UploadedFile Open(SslFile slot, StagedSslFile file)
     {

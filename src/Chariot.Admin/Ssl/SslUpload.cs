@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Http;
 using Microsoft.AspNetCore.Http;
@@ -63,6 +64,10 @@ internal static class SslUpload
 
     /// <summary>JSON and part name of a slot.</summary>
     public static string NameOf(SslFile slot) => PartNames.First(p => p.Value == slot).Key;
+
+    /// <summary>Whether others can read what is uploaded: plain HTTP from another host.</summary>
+    public static bool IsExposed(bool isHttps, IPAddress? from) =>
+        !isHttps && from is not null && !IPAddress.IsLoopback(from.IsIPv4MappedToIPv6 ? from.MapToIPv4() : from);
 
     /// <summary>Reads one part named <c>file</c> for <paramref name="slot"/>.</summary>
     public static Task<Act<UploadedFiles>> ReadOneAsync(HttpRequest request, SslFile slot, CancellationToken cancellationToken) =>

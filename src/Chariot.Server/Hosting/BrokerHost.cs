@@ -9,6 +9,7 @@ using Chariot.Cluster.Secrets;
 using Chariot.Cluster.Stores;
 using Chariot.Edge;
 using Chariot.Grains;
+using Chariot.Ui;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
@@ -92,6 +93,7 @@ internal static class BrokerHost
         if (options.IsAdmin)
         {
             services.AddChariotAdmin(builder.Configuration);
+            builder.AddChariotUi();
         }
         else
         {
@@ -134,7 +136,9 @@ internal static class BrokerHost
             app.Use(ClusterHost.RefreshBeforeAnswerAsync);
         }
 
-        return app.MapChariotAdmin();
+        app.MapChariotAdmin();
+        app.MapChariotUi();
+        return app;
     }
 
     private static async Task StartAsync(WebApplication app, ServerLog log)
