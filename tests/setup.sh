@@ -24,6 +24,8 @@ need bsdextrautils hexdump
 need dnsutils dig
 need python3-paho-mqtt /usr/lib/python3/dist-packages/paho/mqtt/client.py
 need iproute2 ip
+need haproxy haproxy /usr/sbin/haproxy
+need docker-compose docker-compose # its parser only; no engine is needed
 command -v npm >/dev/null || missing+=(nodejs npm)
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -122,6 +122,13 @@ public static class AdminHost
         return app;
     }
 
+    /// <summary>Health and metrics alone, for a process without the admin role: <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>.</summary>
+    public static WebApplication MapChariotHealth(this WebApplication app)
+    {
+        app.MapOpenHealth();
+        return app;
+    }
+
     /// <summary>
     /// Makes the administrator <c>admin</c> if there is no account: with the password of <c>CHARIOT_ADMIN_PASSWORD</c>, or with
     /// a random one that is printed once to standard output. Call it when grains can be reached, before the process says that it

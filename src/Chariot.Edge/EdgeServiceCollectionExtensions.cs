@@ -11,6 +11,7 @@ using Chariot.Edge.Retained;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Chariot.Edge;
 
@@ -23,6 +24,8 @@ public static class EdgeServiceCollectionExtensions
     public static IServiceCollection AddMqttEdge(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
+        services.TryAddSingleton(new ConfigurationLeaseOptions(Required: false));
+        services.TryAddSingleton<ConfigurationLease>();
         services.AddSingleton<MessageIds>();
         services.AddSingleton<EdgeMetrics>();
         services.AddSingleton<EdgeLog>();

@@ -1,3 +1,4 @@
+using Chariot.Abstractions.Configuration;
 using Chariot.Grains.Sessions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -15,6 +16,7 @@ public static class GrainsSiloBuilderExtensions
     public static ISiloBuilder AddChariotGrains(this ISiloBuilder builder)
     {
         builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton(new ConfigurationLeaseOptions(Required: false));
         builder.Services.TryAddSingleton<SessionSubscriber>();
         // Orleans' default is JSON with references, which cannot read immutable dictionaries back; this one follows aliases and ids.
         builder.Services.AddSingleton<IGrainStorageSerializer, OrleansGrainStorageSerializer>();

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Chariot.Abstractions.Access;
 using Orleans.Concurrency;
+using Orleans.Runtime;
 
 namespace Chariot.Abstractions.Configuration;
 
@@ -18,6 +19,12 @@ public interface IConfigurationGrain : IGrainWithStringKey
 
     /// <summary>The configuration and which credentials changed since <paramref name="sinceRevision"/>.</summary>
     [Alias("GetUpdate"), AlwaysInterleave] ValueTask<ConfigurationUpdate> GetUpdateAsync(long sinceRevision);
+
+    /// <summary>
+    /// As <see cref="GetUpdateAsync"/>, asked by <paramref name="silo"/> about once a second. When granted, a silo that acts on the
+    /// revision in the answer may go on for <see cref="ConfigurationLease.Duration"/> from the moment it asked.
+    /// </summary>
+    [Alias("RenewLease"), AlwaysInterleave] ValueTask<LeaseAnswer> RenewLeaseAsync(SiloAddress silo, long sinceRevision);
 
     /// <summary>Commits the first record if there is none; returns whether this call did. Later callers' values are ignored.</summary>
     [Alias("Initialize")] ValueTask<bool> InitializeAsync(MqttSettings bootstrap);
@@ -72,3 +79,9 @@ public sealed record CredentialChange(
 {
     public override string ToString() => $"change of credential {Username}";
 }
+
+/// <param name="Granted">False while the grain cannot tell whether another activation of it may exist.</param>
+[GenerateSerializer, Immutable, Alias("chariot.lease-answer.v1")]
+public sealed record LeaseAnswer(
+    [property: Id(0)] ConfigurationUpdate Update,
+    [property: Id(1)] bool Granted);

@@ -5,7 +5,9 @@ namespace Chariot.Abstractions.Stores;
 
 /// <summary>
 /// Queues of durable sessions, QoS 2 packet ids, and retained messages. Work is committed in the order submitted, many at a
-/// time in one transaction (group commit); a <see cref="StoreWork"/> is applied wholly or not at all.
+/// time in one transaction (group commit); a <see cref="StoreWork"/> is applied wholly or not at all. In a cluster several
+/// silos use one store: what one has committed the others read, and <see cref="IStoreTransaction.Fence"/> keeps an old owner out.
+/// While a store over the network cannot be reached, work waits and is committed in order when it can be reached again.
 /// </summary>
 public interface IMessageStore
 {
@@ -32,7 +34,7 @@ public interface IMessageStore
     /// <summary>All retained messages, in no particular order.</summary>
     IAsyncEnumerable<ApplicationMessage> ReadRetainedAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Ids of sessions that own rows (queue or inbound), to find those that no session record names any more.</summary>
+    /// <summary>Ids of sessions that own rows (queue, inbound or fence), to find those that no session record names any more.</summary>
     Task<IReadOnlyList<long>> ReadSessionIdsAsync(CancellationToken cancellationToken = default);
 }
 
@@ -56,7 +58,14 @@ public abstract class StoreWork
 /// <summary>What a <see cref="StoreWork"/> can do. Deleting what is not there is not an error.</summary>
 public interface IStoreTransaction
 {
-    /// <summary>Stores a message for queue rows to refer to; a second time for the same id does nothing.</summary>
+    /// <summary>
+    /// Lets the work through only while no higher epoch has been given for the session, and refuses lower ones from its
+    /// commit on. Refused: the work fails with <see cref="SessionFencedException"/> and nothing of it is stored. Call it
+    /// before the other methods. A new owner submits it, alone or with its first rows, and reads the queue after its commit.
+    /// </summary>
+    void Fence(long sessionId, long epoch);
+
+    /// <summary>Stores a message for queue rows of the same work to refer to; a second time for the same id does nothing.</summary>
     void PutMessage(ApplicationMessage message);
 
     /// <summary>Inserts a queue row; replaces one with the same session and sequence.</summary>
@@ -101,3 +110,15 @@ public sealed record StoredDelivery(
 
 /// <summary>Size of one session's stored queue.</summary>
 public sealed record StoredQueueSize(long SessionId, long Count, long Bytes, long HighestSequence);
+
+/// <summary>Another silo owns the session under a higher epoch: route the work to it.</summary>
+public sealed class SessionFencedException(long sessionId, long epoch, long storedEpoch)
+    : Exception($"Session {sessionId} has been taken over: epoch {epoch} is refused, the store has {storedEpoch}.")
+{
+    public long SessionId { get; } = sessionId;
+
+    public long Epoch { get; } = epoch;
+
+    /// <summary>The epoch that refused it.</summary>
+    public long StoredEpoch { get; } = storedEpoch;
+}

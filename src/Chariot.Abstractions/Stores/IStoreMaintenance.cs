@@ -6,6 +6,9 @@ public interface IStoreMaintenance
     /// <summary>Works submitted and not yet committed or failed: what back-pressure and metrics look at.</summary>
     int PendingWorks { get; }
 
+    /// <summary>A number that each start of a process gets from a store that several share, rising; 0 in a store of one node.</summary>
+    long ProcessStart => 0;
+
     /// <summary>
     /// Makes sure that nothing deleted or overwritten before the call remains in the store's files: completes when no byte
     /// of it is left in the data file, the write-ahead log or its index. Clear what must go, then call this. Throws

@@ -18,6 +18,14 @@ internal static class HealthEndpoints
         routes.MapGet("/metrics", Metrics).RequireAuthorization(Roles.Read).Produces<string>(contentType: "text/plain");
     }
 
+    /// <summary>The same on a port of its own: nobody else reaches it, so metrics need no token.</summary>
+    public static void MapOpenHealth(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/healthz", () => new HealthView("alive", []));
+        routes.MapGet("/readyz", Ready);
+        routes.MapGet("/metrics", Metrics);
+    }
+
     private static IResult Ready(IEnumerable<IReadiness> parts)
     {
         var reasons = parts.SelectMany(p => p.Reasons).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();

@@ -16,12 +16,15 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     private readonly TlsMaterialFactory _tls;
     private readonly Lazy<IReadOnlyList<IConfigurationConsumer>> _consumers;
     private readonly ConfigurationFeedOptions _options;
+    private readonly ConfigurationLease _lease;
     private readonly TimeProvider _time;
     private readonly ILogger<ConfigurationFeed> _logger;
     private readonly CredentialCache _credentials;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
     private volatile Snapshot _snapshot = new(new BrokerConfiguration(), null);
+    // The last revision that every consumer acts on.
+    private long _actedOn = -1;
 
     // Below: only under _gate.
     private bool _started;
@@ -37,6 +40,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         TlsMaterialFactory tls,
         Func<IReadOnlyList<IConfigurationConsumer>> consumers,
         ConfigurationFeedOptions options,
+        ConfigurationLease lease,
         TimeProvider time,
         ILogger<ConfigurationFeed> logger)
     {
@@ -44,6 +48,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         _tls = tls;
         _consumers = new(consumers);
         _options = options;
+        _lease = lease;
         _time = time;
         _logger = logger;
         _credentials = new(source.GetCredentialAsync);
@@ -59,7 +64,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     public async Task<NodeResult> StartAsync(CancellationToken cancellationToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
-        var update = await ReadFirstAsync(ending.Token);
+        var (update, asked) = await ReadFirstAsync(ending.Token);
         await _gate.WaitAsync(ending.Token);
         try
         {
@@ -76,6 +81,11 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
 
             _early = null;
             var result = await ApplyNextAsync(update, changed: null);
+            if (asked is { } since && !_consumerFailed)
+            {
+                ExtendLease(since);
+            }
+
             _pulling = PullAsync();
             return result;
         }
@@ -90,6 +100,12 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     /// changed.
     /// </summary>
     public Task<NodeResult> ApplyAsync(ConfigurationUpdate update) => ApplyAsync(update, update.Configuration.Revision - 1);
+
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        var since = Current.Revision;
+        await ApplyAsync(await _source.GetUpdateAsync(since).WaitAsync(cancellationToken), since);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -176,6 +192,11 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             }
         }
 
+        if (!_consumerFailed)
+        {
+            Volatile.Write(ref _actedOn, configuration.Revision);
+        }
+
         if (error is null)
         {
             LogApplied(configuration.Revision, tls?.Fingerprint ?? "none");
@@ -210,20 +231,21 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         return ssl is null ? default : _tls.Create(ssl);
     }
 
-    private async Task<ConfigurationUpdate> ReadFirstAsync(CancellationToken cancellationToken)
+    private async Task<(ConfigurationUpdate Update, long? Asked)> ReadFirstAsync(CancellationToken cancellationToken)
     {
         var failed = false;
         while (true)
         {
             try
             {
-                var update = await _source.GetUpdateAsync(0).WaitAsync(cancellationToken);
+                var asked = _time.GetTimestamp();
+                var answer = await _source.RenewLeaseAsync(0).WaitAsync(cancellationToken);
                 if (failed)
                 {
                     LogPullRecovered();
                 }
 
-                return update;
+                return (answer.Update, answer.Granted ? asked : null);
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
@@ -247,8 +269,19 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             var since = Current.Revision;
             try
             {
-                var update = await _source.GetUpdateAsync(since).WaitAsync(_stopping.Token);
-                await ApplyAsync(update, since);
+                var asked = _time.GetTimestamp();
+                var answer = await _source.RenewLeaseAsync(since).WaitAsync(_options.PullLimit, _time, _stopping.Token);
+                // Unchanged: not through the gate, behind which a certificate may be on trial for longer than the lease.
+                if (answer.Update.Configuration.Revision != Volatile.Read(ref _actedOn))
+                {
+                    await ApplyAsync(answer.Update, since);
+                }
+
+                if (answer.Granted && Volatile.Read(ref _actedOn) >= answer.Update.Configuration.Revision)
+                {
+                    ExtendLease(asked);
+                }
+
                 if (failed)
                 {
                     LogPullRecovered();
@@ -265,6 +298,8 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             }
         }
     }
+
+    private void ExtendLease(long asked) => _lease.Extend(ConfigurationLease.Duration - _time.GetElapsedTime(asked));
 
     private sealed record Snapshot(BrokerConfiguration Configuration, TlsMaterial? Tls);
 

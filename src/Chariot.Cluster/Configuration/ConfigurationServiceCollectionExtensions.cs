@@ -1,9 +1,11 @@
 using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
 using Chariot.Cluster.Secrets;
 using Chariot.Cluster.Tls;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 
 namespace Chariot.Cluster.Configuration;
 
@@ -12,7 +14,8 @@ public static class ConfigurationServiceCollectionExtensions
 {
     /// <summary>
     /// Adds <see cref="IConfigurationFeed"/>, <see cref="IConfigurationStart"/> and <see cref="ISecretSealer"/>. Needs an
-    /// <see cref="IGrainFactory"/>: that of the silo or of an Orleans client. <paramref name="masterKey"/> stays the caller's.
+    /// <see cref="IGrainFactory"/>: that of the silo or of an Orleans client. <paramref name="masterKey"/> stays the caller's. Where several processes share the
+    /// configuration, <see cref="ConfigurationLeaseOptions"/> are registered before.
     /// </summary>
     public static IServiceCollection AddChariotConfiguration(this IServiceCollection services, string nodeName, MasterKey masterKey)
     {
@@ -20,13 +23,17 @@ public static class ConfigurationServiceCollectionExtensions
         services.TryAddSingleton(masterKey);
         services.TryAddSingleton<ISecretSealer, SecretSealer>();
         services.TryAddSingleton<TlsMaterialFactory>();
-        services.TryAddSingleton<IConfigurationSource, GrainConfigurationSource>();
+        services.TryAddSingleton<IConfigurationSource>(provider => new GrainConfigurationSource(provider.GetRequiredService<IGrainFactory>(), provider.GetService<ILocalSiloDetails>()));
+        services.TryAddSingleton(new ConfigurationLeaseOptions(Required: false));
+        services.TryAddSingleton<ConfigurationLease>();
+        services.AddSingleton<IReadiness, LeaseReadiness>();
         services.TryAddSingleton(new ConfigurationFeedOptions { NodeName = nodeName });
         services.TryAddSingleton(provider => new ConfigurationFeed(
             provider.GetRequiredService<IConfigurationSource>(),
             provider.GetRequiredService<TlsMaterialFactory>(),
             () => [.. provider.GetServices<IConfigurationConsumer>()],
             provider.GetRequiredService<ConfigurationFeedOptions>(),
+            provider.GetRequiredService<ConfigurationLease>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<ConfigurationFeed>>()));
         services.TryAddSingleton<IConfigurationFeed>(provider => provider.GetRequiredService<ConfigurationFeed>());

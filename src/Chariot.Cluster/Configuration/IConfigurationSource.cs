@@ -8,5 +8,8 @@ internal interface IConfigurationSource
 {
     Task<ConfigurationUpdate> GetUpdateAsync(long sinceRevision);
 
+    /// <summary>As <see cref="GetUpdateAsync"/>; the answer says whether this silo's lease is renewed from the moment of asking.</summary>
+    Task<LeaseAnswer> RenewLeaseAsync(long sinceRevision);
+
     Task<CredentialRecord?> GetCredentialAsync(string username);
 }

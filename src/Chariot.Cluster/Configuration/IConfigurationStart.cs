@@ -11,4 +11,9 @@ public interface IConfigurationStart
     /// <see cref="NodeResult.Error"/> says what of it could not be applied.
     /// </summary>
     Task<NodeResult> StartAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads what is committed and acts on it now: for a process that gets no pushes, before it answers for a change.
+    /// </summary>
+    Task RefreshAsync(CancellationToken cancellationToken);
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Chariot.Cluster.EdgeLinks;
 
-/// <summary>Registration for a silo.</summary>
+/// <summary>Registration for a silo, and for an Orleans client of the cluster.</summary>
 public static class ClusterSiloBuilderExtensions
 {
     /// <summary>
@@ -18,5 +18,19 @@ public static class ClusterSiloBuilderExtensions
         silo.Services.AddChariotConfiguration(nodeName, masterKey);
         silo.Services.TryAddSingleton<IEdgeLinks, SiloEdgeLinks>();
         return silo.AddGrainService<EdgeLinkService>();
+    }
+
+    /// <summary>
+    /// The same for a process that is no silo (admin only): it is not pushed to, so it reads the configuration each second,
+    /// and <see cref="IConfigurationStart.RefreshAsync"/> before it answers for a change.
+    /// </summary>
+    public static IServiceCollection AddChariotClient(this IServiceCollection services, string nodeName, MasterKey masterKey)
+    {
+        services.AddSingleton(new ConfigurationFeedOptions { NodeName = nodeName, PullPeriod = TimeSpan.FromSeconds(1) });
+        services.AddChariotConfiguration(nodeName, masterKey);
+        services.AddSingleton<ClientEdgeLinks>();
+        services.AddSingleton<IEdgeLinks>(static provider => provider.GetRequiredService<ClientEdgeLinks>());
+        services.AddHostedService(static provider => provider.GetRequiredService<ClientEdgeLinks>());
+        return services;
     }
 }

@@ -1,7 +1,6 @@
+using System.Diagnostics;
 using Chariot.Abstractions.Stores;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
-using SQLitePCL;
 
 namespace Chariot.Cluster.Stores;
 
@@ -17,33 +16,38 @@ internal sealed partial class GroupCommitWriter : IDisposable
     /// <summary>Message bytes after which a group is committed, so that large messages do not make a commit of gigabytes.</summary>
     private const long MaxGroupBytes = 16 * 1024 * 1024;
 
+    /// <summary>Works that may wait for a store that cannot be reached; later ones are refused, so that memory is bounded.</summary>
+    internal const int MaxWaitingWorks = 256 * 1024;
+
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a store that cannot be reached may hold up the end of the process.</summary>
+    private static readonly TimeSpan CloseTime = TimeSpan.FromSeconds(5);
+
     private readonly ILogger _logger;
-    private readonly SqliteStoreTransaction _transaction;
-    private readonly SqliteStatement _begin;
-    private readonly SqliteStatement _commit;
-    private readonly SqliteStatement _rollback;
+    private readonly IGroupTarget _target;
     private readonly Thread _thread;
     private readonly object _gate = new();
-    private readonly Queue<StoreWork> _queue = new();
     private readonly StoreWork[] _group = new StoreWork[MaxGroupWorks];
+    private Queue<StoreWork> _queue = new();
     private int _pending;
     private long _refused;
     private bool _closed;
+    private long _closedAt;
 
-    /// <summary>Takes <paramref name="connection"/> over.</summary>
-    public GroupCommitWriter(SqliteConnection connection, ILogger logger)
+    // Of the writer's thread: since when the store cannot be reached, and how long to wait before the next attempt.
+    private long? _unreachableSince;
+    private TimeSpan _retry = FirstRetry;
+
+    /// <summary>Takes <paramref name="target"/> over.</summary>
+    public GroupCommitWriter(IGroupTarget target, ILogger logger)
     {
         _logger = logger;
-        _transaction = new SqliteStoreTransaction(connection);
-        _begin = new SqliteStatement(connection, "BEGIN IMMEDIATE");
-        _commit = new SqliteStatement(connection, "COMMIT");
-        _rollback = new SqliteStatement(connection, "ROLLBACK");
+        _target = target;
         _thread = new Thread(Run) { Name = "Chariot store writer", IsBackground = true };
         _thread.Start();
     }
-
-    /// <summary>For tests that make SQLite fail; only while nothing is submitted.</summary>
-    internal SqliteConnection Connection => _transaction.Connection;
 
     /// <summary>Works submitted and not yet committed or failed.</summary>
     public int Pending => Volatile.Read(ref _pending);
@@ -65,10 +69,10 @@ internal sealed partial class GroupCommitWriter : IDisposable
             }
         }
 
-        Complete(work, new ObjectDisposedException(nameof(SqliteStore), "The store is closed."));
+        Complete(work, new ObjectDisposedException("store", "The store is closed."));
     }
 
-    /// <summary>Commits what has been submitted, then ends the thread and closes the connection.</summary>
+    /// <summary>Commits what has been submitted, then ends the thread and disposes the target.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -79,15 +83,12 @@ internal sealed partial class GroupCommitWriter : IDisposable
             }
 
             _closed = true;
+            _closedAt = Stopwatch.GetTimestamp();
             Monitor.Pulse(_gate);
         }
 
         _thread.Join();
-        _begin.Dispose();
-        _commit.Dispose();
-        _rollback.Dispose();
-        _transaction.Dispose();
-        Connection.Dispose();
+        _target.Dispose();
     }
 
     private void Run()
@@ -139,9 +140,12 @@ internal sealed partial class GroupCommitWriter : IDisposable
     {
         var next = 0;
         var end = count;
+
+        // Below this index one work at a time, because one of them is bad and only the commit said so.
+        var single = 0;
         while (next < count)
         {
-            if (_group[next] is SqliteWork { OutsideTransaction: true })
+            if (_target.RunsAlone(_group[next]))
             {
                 Finish(next, next + 1, Try(_group[next]));
                 next++;
@@ -150,13 +154,13 @@ internal sealed partial class GroupCommitWriter : IDisposable
             }
 
             var applied = next;
-            Exception? error = TryBegin();
+            var error = TryRun(_target.Begin);
             var failedInApply = false;
             if (error is null)
             {
-                (applied, error) = ApplyUntil(next, end);
+                (applied, error) = ApplyUntil(next, next < single ? next + 1 : end);
                 failedInApply = error is not null;
-                error ??= TryCommit();
+                error ??= TryRun(_target.Commit);
             }
 
             if (failedInApply && applied > next)
@@ -165,10 +169,22 @@ internal sealed partial class GroupCommitWriter : IDisposable
                 continue;
             }
 
+            var failure = error is null || failedInApply ? GroupFailure.Refused : _target.Judge(error);
+            if (failure == GroupFailure.Conflict || (failure == GroupFailure.Unreachable && WaitForStore(error!)))
+            {
+                continue;
+            }
+
+            if (failure == GroupFailure.OneWork && applied > next + 1)
+            {
+                single = applied;
+                continue;
+            }
+
             if (applied == next)
             {
                 // BEGIN failed and so would the next; or the first work failed, alone.
-                applied = failedInApply ? next + 1 : NextOutsideTransaction(next, end);
+                applied = failedInApply ? next + 1 : NextAlone(next, end);
             }
 
             Finish(next, applied, error);
@@ -177,9 +193,9 @@ internal sealed partial class GroupCommitWriter : IDisposable
         }
     }
 
-    private int NextOutsideTransaction(int next, int end)
+    private int NextAlone(int next, int end)
     {
-        while (next < end && _group[next] is not SqliteWork { OutsideTransaction: true })
+        while (next < end && !_target.RunsAlone(_group[next]))
         {
             next++;
         }
@@ -190,17 +206,16 @@ internal sealed partial class GroupCommitWriter : IDisposable
     /// <summary>Returns the index after the last work applied, and the error of the one there, if it failed.</summary>
     private (int Applied, Exception? Error) ApplyUntil(int next, int end)
     {
-        _transaction.BytesWritten = 0;
         for (; next < end; next++)
         {
-            if (_group[next] is SqliteWork { OutsideTransaction: true } || _transaction.BytesWritten > MaxGroupBytes)
+            if (_target.RunsAlone(_group[next]) || _target.BytesWritten > MaxGroupBytes)
             {
                 break;
             }
 
             if (Try(_group[next]) is { } error)
             {
-                Rollback();
+                _target.Rollback();
                 return (next, error);
             }
         }
@@ -212,7 +227,7 @@ internal sealed partial class GroupCommitWriter : IDisposable
     {
         try
         {
-            work.Apply(_transaction);
+            _target.Apply(work);
             return null;
         }
         catch (Exception error)
@@ -221,48 +236,16 @@ internal sealed partial class GroupCommitWriter : IDisposable
         }
     }
 
-    private SqliteException? TryBegin()
+    private static Exception? TryRun(Action step)
     {
         try
         {
-            _begin.Execute();
+            step();
             return null;
         }
-        catch (SqliteException error)
+        catch (Exception error)
         {
             return error;
-        }
-    }
-
-    private SqliteException? TryCommit()
-    {
-        try
-        {
-            _commit.Execute();
-            return null;
-        }
-        catch (SqliteException error)
-        {
-            Rollback();
-            return error;
-        }
-    }
-
-    private void Rollback()
-    {
-        // A full disk makes SQLite roll back by itself.
-        if (raw.sqlite3_get_autocommit(Connection.Handle) != 0)
-        {
-            return;
-        }
-
-        try
-        {
-            _rollback.Execute();
-        }
-        catch (SqliteException error)
-        {
-            RollbackFailed(_logger, error);
         }
     }
 
@@ -279,7 +262,7 @@ internal sealed partial class GroupCommitWriter : IDisposable
         LogHealth(to - from, error);
         for (var i = from; i < to; i++)
         {
-            Complete(_group[i], error);
+            Complete(_group[i], error ?? _target.RefusalOf(i - from));
         }
 
         try
@@ -295,7 +278,7 @@ internal sealed partial class GroupCommitWriter : IDisposable
     /// <summary>A full disk fails every group: the first is logged, and the end of it.</summary>
     private void LogHealth(int works, Exception? error)
     {
-        if (error is SqliteException)
+        if (error is not null && _target.IsRefusal(error))
         {
             if (_refused == 0)
             {
@@ -309,6 +292,56 @@ internal sealed partial class GroupCommitWriter : IDisposable
             StoreWorksAgain(_logger, _refused);
             _refused = 0;
         }
+
+        if (error is null && _unreachableSince is { } since)
+        {
+            StoreReached(_logger, Stopwatch.GetElapsedTime(since).TotalSeconds);
+            _unreachableSince = null;
+            _retry = FirstRetry;
+        }
+    }
+
+    /// <summary>Waits before the next attempt; false when the process is ending and must not wait any longer.</summary>
+    private bool WaitForStore(Exception error)
+    {
+        if (_unreachableSince is null)
+        {
+            _unreachableSince = Stopwatch.GetTimestamp();
+            StoreUnreachable(_logger, error);
+        }
+
+        StoreWork[] beyond = [];
+        lock (_gate)
+        {
+            if (!_closed)
+            {
+                Monitor.Wait(_gate, _retry);
+            }
+            else if (Stopwatch.GetElapsedTime(_closedAt) > CloseTime)
+            {
+                return false;
+            }
+            else
+            {
+                // Nothing pulses any more.
+                Monitor.Wait(_gate, FirstRetry);
+            }
+
+            _retry = _retry * 2 < LastRetry ? _retry * 2 : LastRetry;
+            if (_queue.Count > MaxWaitingWorks)
+            {
+                beyond = [.. _queue.Skip(MaxWaitingWorks)];
+                _queue = new Queue<StoreWork>(_queue.Take(MaxWaitingWorks));
+                _pending -= beyond.Length;
+            }
+        }
+
+        foreach (var work in beyond)
+        {
+            Complete(work, error);
+        }
+
+        return true;
     }
 
     private void Complete(StoreWork work, Exception? error)
@@ -330,14 +363,17 @@ internal sealed partial class GroupCommitWriter : IDisposable
         }
     }
 
-    [LoggerMessage(3100, LogLevel.Error, "The store refuses work. Check free space, permissions and health of the disk that holds the data directory; it goes on by itself when it can write again.")]
+    [LoggerMessage(3100, LogLevel.Error, "The store refuses work. Check free space, permissions and health of the disk that holds its data; it goes on by itself when it can write again.")]
     private static partial void StoreRefuses(ILogger logger, Exception error);
+
+    [LoggerMessage(3300, LogLevel.Error, "The store cannot be reached. Check its server and the network; work waits in order, and goes on by itself when the store is back.")]
+    private static partial void StoreUnreachable(ILogger logger, Exception error);
+
+    [LoggerMessage(3301, LogLevel.Information, "The store is reached again, after {Seconds:0.0} s.")]
+    private static partial void StoreReached(ILogger logger, double seconds);
 
     [LoggerMessage(3103, LogLevel.Information, "The store works again. It refused {Works} works meanwhile.")]
     private static partial void StoreWorksAgain(ILogger logger, long works);
-
-    [LoggerMessage(3101, LogLevel.Error, "A transaction could not be rolled back. Restart the broker if the store goes on refusing work.")]
-    private static partial void RollbackFailed(ILogger logger, Exception error);
 
     [LoggerMessage(3102, LogLevel.Error, "A completion callback of {Work} threw; its work was handled all the same. This is a defect: report it.")]
     private static partial void CallbackFailed(ILogger logger, string work, Exception error);

@@ -70,6 +70,7 @@ internal static class SqliteSchema
         CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         INSERT INTO counter VALUES ('etag', 0), ('erase', 0);
         """,
+        "CREATE TABLE session_fence (session INTEGER PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;",
     ];
 
     /// <summary>

@@ -26,7 +26,8 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
     {
         _directory = directory;
         _readers = new SqliteReaderPool(directory.DatabasePath);
-        Writer = new GroupCommitWriter(connection, logger);
+        WriterConnection = connection;
+        Writer = new GroupCommitWriter(new SqliteGroupTarget(connection, logger), logger);
     }
 
     /// <inheritdoc/>
@@ -40,6 +41,9 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
     public int PendingWorks => Writer.Pending;
 
     internal GroupCommitWriter Writer { get; }
+
+    /// <summary>For tests that make SQLite fail; only while nothing is submitted.</summary>
+    internal SqliteConnection WriterConnection { get; }
 
     /// <summary>Opens or creates the store in <paramref name="dataDirectory"/>, and finishes what a crash cut short.</summary>
     /// <exception cref="StoreUnavailableException">In use by another process, newer than this build, damaged, or not writable.</exception>
@@ -184,7 +188,7 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
             WITH RECURSIVE queued (id) AS (
                 SELECT MIN(session) FROM queue
                 UNION ALL SELECT (SELECT MIN(session) FROM queue WHERE session > id) FROM queued WHERE id IS NOT NULL)
-            SELECT id FROM queued WHERE id IS NOT NULL UNION SELECT session FROM inbound
+            SELECT id FROM queued WHERE id IS NOT NULL UNION SELECT session FROM inbound UNION SELECT session FROM session_fence
             """;
         return _readers.ReadAsync<IReadOnlyList<long>>(
             Sql,
@@ -241,20 +245,4 @@ internal sealed partial class SqliteStore : IMessageStore, IStoreMaintenance, ID
         PublishedAt = row.GetInt64(7),
         ExpiresAt = row.GetInt64(8),
     };
-
-    /// <summary>Completes either way: whoever flushes wants to know that it is over.</summary>
-    private sealed class FlushWork : StoreWork
-    {
-        private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task Task => _completion.Task;
-
-        public override void Apply(IStoreTransaction transaction)
-        {
-        }
-
-        public override void OnCommitted() => _completion.TrySetResult();
-
-        public override void OnFailed(Exception error) => _completion.TrySetResult();
-    }
 }

@@ -21,6 +21,9 @@ internal sealed class SqliteStoreTransaction : IStoreTransaction, IDisposable
     private readonly SqliteStatement _deleteSessionMessages;
     private readonly SqliteStatement _deleteSessionQueue;
     private readonly SqliteStatement _deleteSessionInbound;
+    private readonly SqliteStatement _deleteSessionFence;
+    private readonly SqliteStatement _raiseFence;
+    private readonly SqliteStatement _selectFence;
     private readonly SqliteStatement _upsertRetained;
     private readonly SqliteStatement _deleteRetained;
 
@@ -48,6 +51,9 @@ internal sealed class SqliteStoreTransaction : IStoreTransaction, IDisposable
             """);
         _deleteSessionQueue = Prepare("DELETE FROM queue WHERE session = ?1");
         _deleteSessionInbound = Prepare("DELETE FROM inbound WHERE session = ?1");
+        _deleteSessionFence = Prepare("DELETE FROM session_fence WHERE session = ?1");
+        _selectFence = Prepare("SELECT epoch FROM session_fence WHERE session = ?1");
+        _raiseFence = Prepare("INSERT INTO session_fence (session, epoch) VALUES (?1, ?2) ON CONFLICT (session) DO UPDATE SET epoch = excluded.epoch");
         _upsertRetained = Prepare("""
             INSERT INTO retained (message, topic, properties, payload, qos, retain, publisher, published_at, expires_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
@@ -67,6 +73,20 @@ internal sealed class SqliteStoreTransaction : IStoreTransaction, IDisposable
 
     /// <summary>Bytes of message content written since it was last set to 0, to end a group before it grows large.</summary>
     public long BytesWritten { get; set; }
+
+    public void Fence(long sessionId, long epoch)
+    {
+        var stored = _selectFence.Bind(1, sessionId).ReadInt64();
+        if (stored > epoch)
+        {
+            throw new SessionFencedException(sessionId, epoch, stored.Value);
+        }
+
+        if (stored != epoch)
+        {
+            _raiseFence.Bind(1, sessionId).Bind(2, epoch).Execute();
+        }
+    }
 
     public void PutMessage(ApplicationMessage message)
     {
@@ -117,6 +137,7 @@ internal sealed class SqliteStoreTransaction : IStoreTransaction, IDisposable
         _deleteSessionMessages.Bind(1, sessionId).Execute();
         _deleteSessionQueue.Bind(1, sessionId).Execute();
         _deleteSessionInbound.Bind(1, sessionId).Execute();
+        _deleteSessionFence.Bind(1, sessionId).Execute();
     }
 
     public void PutRetained(ApplicationMessage message)

@@ -228,6 +228,11 @@ internal sealed class MqttConnection
             LastReceived = Environment.TickCount64;
             while (true)
             {
+                if (!_dispatcher.Lease.IsHeld)
+                {
+                    await _dispatcher.Lease.WaitAsync();
+                }
+
                 var next = ProcessBatch(out var control);
                 if (next == BatchEnd.Close)
                 {

@@ -1,4 +1,5 @@
 using Chariot.Abstractions;
+using Chariot.Abstractions.Configuration;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
@@ -15,8 +16,12 @@ internal sealed class PacketDispatcher(
     SubscribeHandler subscribe,
     UnsubscribeHandler unsubscribe,
     DisconnectHandler disconnect,
+    ConfigurationLease lease,
     EdgeLog log)
 {
+    /// <summary>Nothing is handled while it is not held.</summary>
+    public ConfigurationLease Lease => lease;
+
     /// <summary>
     /// Handles the complete packets in <c>buffer[start..end]</c> and moves <paramref name="start"/> behind them, up to the first
     /// that has to wait, which is returned decoded in <paramref name="control"/>.

@@ -18,4 +18,7 @@ internal sealed partial class ConfigurationGrain
 
     [LoggerMessage(2014, LogLevel.Error, "Deleted secrets could not be erased from the store; tried again in {Seconds} s. Check that the store is reachable and has space.")]
     private partial void LogEraseFailed(Exception error, double seconds);
+
+    [LoggerMessage(2015, LogLevel.Warning, "The membership table could not be read. Check that the store is reachable; without store and peers this node stops serving.")]
+    private partial void LogNotConfirmed(Exception error);
 }

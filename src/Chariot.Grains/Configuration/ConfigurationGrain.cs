@@ -4,6 +4,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Stores;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 
 namespace Chariot.Grains.Configuration;
 
@@ -17,10 +18,14 @@ internal sealed partial class ConfigurationGrain(
     [PersistentState(StateNames.Configuration, StateNames.Provider)] IPersistentState<ConfigurationState> storage,
     IEdgeLinks links,
     IStoreMaintenance store,
+    IClusterMembershipService membership,
+    ConfigurationLeaseOptions lease,
     TimeProvider time,
     ILogger<ConfigurationGrain> logger) : Grain, IConfigurationGrain
 {
-    private readonly SiloBroadcast _silos = new(links, time, logger);
+    private static readonly TimeSpan s_confirmPeriod = TimeSpan.FromSeconds(1);
+    private readonly LeaseTable _leases = new(lease.Required, time);
+    private SiloBroadcast _silos = null!;
     private ConfigurationState _committed = new();
     private IGrainTimer? _upkeep;
 
@@ -29,6 +34,13 @@ internal sealed partial class ConfigurationGrain(
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _committed = storage.State;
+        _silos = new(links, _leases, time, logger);
+        if (lease.Required)
+        {
+            await ConfirmAsync(cancellationToken);
+            this.RegisterGrainTimer(ConfirmAsync, new GrainTimerCreationOptions(s_confirmPeriod, s_confirmPeriod) { KeepAlive = true, Interleave = true });
+        }
+
         _upkeep = this.RegisterGrainTimer(UpkeepAsync, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         await CountPendingCredentialAsync();
         ScheduleUpkeep();
@@ -42,6 +54,10 @@ internal sealed partial class ConfigurationGrain(
 
     public ValueTask<ConfigurationUpdate> GetUpdateAsync(long sinceRevision) =>
         ValueTask.FromResult(new ConfigurationUpdate(_committed.Current, _committed.ChangedCredentials(sinceRevision)));
+
+    public ValueTask<LeaseAnswer> RenewLeaseAsync(SiloAddress silo, long sinceRevision) => ValueTask.FromResult(new LeaseAnswer(
+        new ConfigurationUpdate(_committed.Current, _committed.ChangedCredentials(sinceRevision)),
+        _leases.TryGrant(silo, links.Local, links.Active)));
 
     public async ValueTask<bool> InitializeAsync(MqttSettings bootstrap)
     {
@@ -162,6 +178,24 @@ internal sealed partial class ConfigurationGrain(
         {
             LogPendingFound(username);
             await CommitAsync(_committed.Next(_committed.Current, username) with { PendingCredential = null });
+        }
+    }
+
+    /// <summary>Reads the membership table: while this silo is alive there, no other silo can have activated this grain.</summary>
+    private async Task ConfirmAsync(CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
+        try
+        {
+            await membership.Refresh(default, cancellationToken).AsTask().WaitAsync(LeaseTable.ConfirmedFor, cancellationToken);
+            if (membership.CurrentSnapshot.GetSiloStatus(links.Local) is SiloStatus.Active or SiloStatus.Joining)
+            {
+                _leases.Confirm(asked);
+            }
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            LogNotConfirmed(error);
         }
     }
 

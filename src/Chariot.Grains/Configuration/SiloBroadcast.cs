@@ -9,7 +9,7 @@ namespace Chariot.Grains.Configuration;
 /// Asks every live silo the same thing at once, each for at most <see cref="Limit"/>. Silos that left the cluster meanwhile
 /// are not in the answer: they take the revision before they serve again.
 /// </summary>
-internal sealed partial class SiloBroadcast(IEdgeLinks links, TimeProvider time, ILogger logger)
+internal sealed partial class SiloBroadcast(IEdgeLinks links, LeaseTable leases, TimeProvider time, ILogger logger)
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
@@ -18,9 +18,13 @@ internal sealed partial class SiloBroadcast(IEdgeLinks links, TimeProvider time,
     private readonly Dictionary<SiloAddress, long> _applied = [];
     private readonly Dictionary<SiloAddress, string> _names = [];
 
-    /// <summary>Brings every silo to <paramref name="state"/>.</summary>
+    /// <summary>
+    /// Brings every silo to <paramref name="state"/>, which has just been committed. When it completes, no silo acts on an older one: each has
+    /// answered, or its lease has run out.
+    /// </summary>
     public async Task<ImmutableArray<NodeResult>> ApplyAsync(ConfigurationState state)
     {
+        var committedAt = time.GetTimestamp();
         var revision = state.Current.Revision;
         var results = await AskAllAsync("apply", (silo, link) => link.ApplyAsync(new ConfigurationUpdate(state.Current, ChangedSince(silo, state))));
         foreach (var (silo, result) in results)
@@ -31,6 +35,7 @@ internal sealed partial class SiloBroadcast(IEdgeLinks links, TimeProvider time,
             }
         }
 
+        await leases.WhenOverAsync(results.Where(r => r.Result.Applied).Select(r => r.Silo).ToHashSet(), committedAt);
         return [.. results.Select(r => r.Result)];
     }
 

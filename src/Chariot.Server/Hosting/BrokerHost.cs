@@ -31,9 +31,9 @@ internal static class BrokerHost
         WebApplication app;
         try
         {
-            app = Build(args);
+            app = await BuildAsync(args);
         }
-        catch (Exception error) when (error is OptionsValidationException or MasterKeyException or FormatException or InvalidDataException)
+        catch (Exception error) when (error is OptionsValidationException or MasterKeyException or StoreUnavailableException or FormatException or InvalidDataException)
         {
             return Refuse(error.Message);
         }
@@ -65,15 +65,10 @@ internal static class BrokerHost
         }
     }
 
-    private static WebApplication Build(string[] args)
+    private static async Task<WebApplication> BuildAsync(string[] args)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.UseUtcTimestamp = true;
-        });
+        ConfigureConsole(builder.Logging);
         var options = builder.Configuration.GetSection(BrokerOptions.Section).Get<BrokerOptions>() ?? new BrokerOptions();
         var errors = options.Validate();
         if (errors.Count > 0)
@@ -82,41 +77,81 @@ internal static class BrokerHost
         }
 
         var dataDirectory = Path.GetFullPath(options.DataDirectory, Environment.CurrentDirectory);
-        var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: true);
+        var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: !options.IsClustered);
         var services = builder.Services;
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
-        services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => edge.NodeName = options.NodeName);
-        services.AddSqliteStore(dataDirectory);
-        services.AddMqttEdge();
-        services.AddChariotAdmin(builder.Configuration);
-        builder.AddChariotUi();
+        services.AddSingleton<ServerLog>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
-        services.AddHostedService<EdgeShutdown>();
-        builder.Host.UseOrleans(silo =>
+        if (options.IsEdge)
         {
-            // One node: membership lives in this process, and nobody else is to reach its silo.
-            var siloPort = options.Cluster.SiloPort ?? FreePort();
-            silo.UseLocalhostClustering(siloPort, gatewayPort: 0, serviceId: options.Cluster.Id, clusterId: options.Cluster.Id);
-            silo.Configure<EndpointOptions>(endpoint => endpoint.AdvertisedIPAddress = IPAddress.Loopback);
-            silo.Configure<SiloOptions>(name => name.SiloName = options.NodeName);
-            silo.AddChariotGrains();
-            silo.AddChariotCluster(options.NodeName, masterKey);
-        });
+            services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => edge.NodeName = options.NodeName);
+            services.AddMqttEdge();
+            services.AddHostedService<EdgeShutdown>();
+        }
+
+        if (options.IsAdmin)
+        {
+            services.AddChariotAdmin(builder.Configuration);
+            builder.AddChariotUi();
+        }
+        else
+        {
+            HealthServer.Configure(builder, options.Health);
+        }
+
+        if (options.IsClustered)
+        {
+            using var loggers = LoggerFactory.Create(logging =>
+            {
+                logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+                ConfigureConsole(logging);
+            });
+            var store = await ClusterStores.OpenAsync(options.Store.Provider, options.Store.ConnectionString!, options.Cluster.Id, loggers);
+            ClusterHost.Configure(builder, options, store, masterKey);
+        }
+        else
+        {
+            services.AddSqliteStore(dataDirectory);
+            builder.Host.UseOrleans(silo =>
+            {
+                // One node: membership lives in this process, and nobody else is to reach its silo.
+                var siloPort = options.Cluster.SiloPort ?? FreePort();
+                silo.UseLocalhostClustering(siloPort, gatewayPort: 0, serviceId: options.Cluster.Id, clusterId: options.Cluster.Id);
+                silo.Configure<EndpointOptions>(endpoint => endpoint.AdvertisedIPAddress = IPAddress.Loopback);
+                silo.Configure<SiloOptions>(name => name.SiloName = options.NodeName);
+                silo.AddChariotGrains();
+                silo.AddChariotCluster(options.NodeName, masterKey);
+            });
+        }
+
         var app = builder.Build();
-        app.MapChariotAdmin();
-        app.MapChariotUi();
-        return app;
+        if (!options.IsAdmin)
+        {
+            return app.MapChariotHealth();
+        }
+
+        if (!options.IsEdge)
+        {
+            app.Use(ClusterHost.RefreshBeforeAnswerAsync);
+        }
+
+        return app.MapChariotAdmin().MapChariotUi();
     }
 
     private static async Task StartAsync(WebApplication app, ServerLog log)
     {
         var services = app.Services;
-        var edge = services.GetRequiredService<IEdgeStart>();
-        edge.Bind();
+        var edge = services.GetService<IEdgeStart>();
+        edge?.Bind();
         await app.StartAsync();
 
         var options = services.GetRequiredService<IOptions<BrokerOptions>>().Value;
+        if (options.IsClustered && options.IsEdge)
+        {
+            await ClusterHost.RequireOwnNameAsync(services, options.NodeName, log);
+        }
+
         var configuration = services.GetRequiredService<IGrainFactory>().GetGrain<IConfigurationGrain>(IConfigurationGrain.Key);
         if (!await configuration.InitializeAsync(new MqttSettings { AllowAnonymous = options.Bootstrap.AllowAnonymous }) && options.Bootstrap.AllowAnonymous)
         {
@@ -131,7 +166,10 @@ internal static class BrokerHost
 
         try
         {
-            await services.EnsureAdministratorAsync();
+            if (options.IsAdmin)
+            {
+                await services.EnsureAdministratorAsync();
+            }
         }
         catch (InvalidOperationException error)
         {
@@ -139,15 +177,33 @@ internal static class BrokerHost
             throw new OptionsValidationException("CHARIOT_ADMIN_PASSWORD", typeof(BrokerOptions), [error.Message]);
         }
 
-        await edge.OpenAsync(app.Lifetime.ApplicationStopping);
+        if (edge is not null)
+        {
+            await edge.OpenAsync(app.Lifetime.ApplicationStopping);
+        }
+
         services.GetRequiredService<StartProgress>().IsReady = true;
-        log.Ready(options.NodeName);
+        if (edge is null)
+        {
+            log.ReadyToAdminister(options.NodeName);
+        }
+        else
+        {
+            log.Ready(options.NodeName);
+        }
     }
+
+    private static void ConfigureConsole(ILoggingBuilder logging) => logging.AddSimpleConsole(console =>
+    {
+        console.SingleLine = true;
+        console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        console.UseUtcTimestamp = true;
+    });
 
     /// <summary>A sentence for what an operator can mend in the configuration; null for everything else.</summary>
     private static string? ConfigurationMessage(Exception error) => error switch
     {
-        OptionsValidationException or MasterKeyException or StoreUnavailableException or EdgePortException => error.Message,
+        OptionsValidationException or MasterKeyException or StoreUnavailableException or EdgePortException or DuplicateNodeException => error.Message,
         IOException { InnerException: SocketException or Microsoft.AspNetCore.Connections.AddressInUseException } port => port.Message,
         _ => error.InnerException is { } inner ? ConfigurationMessage(inner) : null,
     };

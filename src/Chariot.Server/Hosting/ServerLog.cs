@@ -18,4 +18,16 @@ internal sealed partial class ServerLog(ILogger<ServerLog> logger)
 
     [LoggerMessage(5002, LogLevel.Information, "Chariot:Bootstrap values are ignored: the configuration has been written before; change it over the admin API")]
     public partial void BootstrapIgnored();
+
+    [LoggerMessage(5300, LogLevel.Information, "Ready: node {Node} answers the admin API")]
+    public partial void ReadyToAdminister(string node);
+
+    [LoggerMessage(5301, LogLevel.Warning, "No gateway of the cluster can be reached yet ({Cause}); trying again. Check that edge nodes run with the same Chariot:Cluster:Id and store")]
+    public partial void NoGateway(string cause);
+
+    [LoggerMessage(5302, LogLevel.Warning, "This node answers for a change that it could not read back; it follows within a second of reaching a silo again")]
+    public partial void NotRefreshed(Exception error);
+
+    [LoggerMessage(5303, LogLevel.Warning, "Node {Node} is listed in membership as Active and does not answer; this node of the same name starts all the same")]
+    public partial void NamesakeSilent(string node);
 }

@@ -79,6 +79,8 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
 
     public ValueTask<ConfigurationUpdate> GetUpdateAsync(long sinceRevision) => ValueTask.FromResult(new ConfigurationUpdate(Current, default));
 
+    public ValueTask<LeaseAnswer> RenewLeaseAsync(SiloAddress silo, long sinceRevision) => throw new NotSupportedException("No admin host asks this.");
+
     public ValueTask<bool> InitializeAsync(MqttSettings bootstrap) => throw new NotSupportedException();
 
     public ValueTask<ChangeResult> SetMqttAsync(MqttSettings settings, long? expectedRevision) =>

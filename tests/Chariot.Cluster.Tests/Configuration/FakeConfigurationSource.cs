@@ -57,6 +57,10 @@ internal sealed class FakeConfigurationSource : IConfigurationSource
         return update;
     }
 
+    public bool Grants { get; set; } = true;
+
+    public async Task<LeaseAnswer> RenewLeaseAsync(long sinceRevision) => new(await GetUpdateAsync(sinceRevision), Grants);
+
     public async Task<CredentialRecord?> GetCredentialAsync(string username)
     {
         Interlocked.Increment(ref _credentialReads);

@@ -23,11 +23,18 @@ internal sealed class FakeConsumer(string name, ConcurrentQueue<string> journal)
 
     public Task Applied(long revision) => Source(revision).Task.WaitAsync(TimeSpan.FromSeconds(10));
 
-    public ValueTask<string?> PrepareTlsAsync(TlsMaterial candidate, CancellationToken cancellationToken)
+    public Func<Task>? OnPrepare { get; set; }
+
+    public async ValueTask<string?> PrepareTlsAsync(TlsMaterial candidate, CancellationToken cancellationToken)
     {
         journal.Enqueue($"{name} prepare {candidate.SetupId}");
         Prepared = candidate;
-        return new(CannotPrepare);
+        if (OnPrepare is { } wait)
+        {
+            await wait();
+        }
+
+        return CannotPrepare;
     }
 
     public ValueTask AbandonTlsAsync()

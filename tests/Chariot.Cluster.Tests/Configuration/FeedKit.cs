@@ -25,9 +25,12 @@ internal sealed class FeedKit : IAsyncDisposable
             new TlsMaterialFactory(Sealer, MasterKey),
             () => [First, Second],
             new ConfigurationFeedOptions { NodeName = "node-1" },
+            Lease,
             Time,
             Logger);
     }
+
+    public ConfigurationLease Lease { get; } = new(new ConfigurationLeaseOptions(Required: true));
 
     public FakeConfigurationSource Source { get; } = new();
 

@@ -92,7 +92,7 @@ public sealed class GroupCommitTests : IDisposable
     public async Task AFailedCommit_FailsItsWholeGroup_AndTheStoreGoesOn()
     {
         await Store.FlushAsync();
-        raw.sqlite3_commit_hook(Store.Writer.Connection.Handle, static _ => 1, null);
+        raw.sqlite3_commit_hook(Store.WriterConnection.Handle, static _ => 1, null);
         var works = Enumerable.Range(0, 10).Select(i => new TestWork(transaction => transaction.PutInbound(i, 1))).ToList();
 
         using (HoldTheWriter())
@@ -106,7 +106,7 @@ public sealed class GroupCommitTests : IDisposable
         }
 
         await Store.FlushAsync();
-        raw.sqlite3_commit_hook(Store.Writer.Connection.Handle, null, null);
+        raw.sqlite3_commit_hook(Store.WriterConnection.Handle, null, null);
         Assert.Empty(await Store.ReadInboundAsync());
         await _fixture.CommitAsync(transaction => transaction.PutInbound(5, 5));
         Assert.Equal([(5L, (ushort)5)], await Store.ReadInboundAsync());

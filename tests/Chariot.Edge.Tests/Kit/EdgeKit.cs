@@ -23,7 +23,7 @@ internal sealed class EdgeKit : IDisposable
 {
     private readonly AckOrPersistTimer _timer = new();
 
-    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null)
+    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, ConfigurationLease? lease = null)
     {
         Store = store ?? new FakeMessageStore();
         Time = time ?? new FakeTimeProvider(DateTimeOffset.UtcNow);
@@ -35,7 +35,7 @@ internal sealed class EdgeKit : IDisposable
         Publish = new PublishHandler(Routes, Router, Services);
         // Handlers that call grains take no part in what is tested with this kit.
         var connect = new ConnectHandler(null!, null!, null!, null!, Sessions, null!, Services, Log, Time);
-        Dispatcher = new PacketDispatcher(connect, Publish, null!, null!, new DisconnectHandler(Connections, null!, Services), Log);
+        Dispatcher = new PacketDispatcher(connect, Publish, null!, null!, new DisconnectHandler(Connections, null!, Services), lease ?? new ConfigurationLease(new(Required: false)), Log);
         Store.GroupCompleted += () => FlushBatch.Current.Flush(Metrics);
     }
 

@@ -134,6 +134,11 @@ internal sealed class FakeMessageStore : IMessageStore, IStoreTransaction
 
     public Task<IReadOnlyList<long>> ReadSessionIdsAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
+    /// <summary>Nobody else writes to it.</summary>
+    void IStoreTransaction.Fence(long sessionId, long epoch)
+    {
+    }
+
     void IStoreTransaction.PutMessage(ApplicationMessage message) => _messages.TryAdd(message.Id, message);
 
     void IStoreTransaction.PutDelivery(long sessionId, long sequence, long messageId, QualityOfService qos, ushort packetId, DeliveryState state, bool retain, ImmutableArray<uint> subscriptionIdentifiers) =>
