@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 namespace Chariot.Edge;
 
 /// <summary>What grains and admin hosts may ask of this edge.</summary>
-internal sealed class EdgeNode(
+internal sealed partial class EdgeNode(
     IOptions<EdgeOptions> options,
     IConfigurationFeed feed,
     EdgeListeners listeners,
@@ -126,6 +126,8 @@ internal sealed class EdgeNode(
                 Connected = connection is not null,
                 ConnectedAt = connection?.ConnectedAt,
                 CleanStart = session.CleanStart,
+                DisconnectedAt = session.DisconnectedAt,
+                Will = Describe(session.Will),
                 ExpirySeconds = session.ExpirySeconds,
                 Epoch = session.Epoch,
                 Subscriptions = [.. session.Subscriptions.Values.Select(subscription => new ClientSubscription(subscription.Record.Filter, subscription.Record.QualityOfService, subscription.Active ? "active" : "suspended"))],

@@ -9,7 +9,7 @@ namespace Chariot.Edge.Retained;
 /// This edge's replica of the retained messages, by topic level: a filter is answered in the size of its answer, not of the
 /// store. Thread-safe.
 /// </summary>
-internal sealed class RetainedMessages
+internal sealed partial class RetainedMessages
 {
     private readonly Lock _gate = new();
     private readonly Node _root = new(null, []);
