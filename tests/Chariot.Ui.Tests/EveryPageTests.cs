@@ -12,6 +12,11 @@ public sealed class EveryPageTests(Chromium chromium, Broker broker) : IClassFix
     {
         { "/", "Dashboard" },
         { "/configuration/mqtt-server", "MQTT Server" },
+        { "/configuration/mqtt-credentials", "MQTT Credentials" },
+        { "/configuration/mqtt-credentials/new", "Add credential" },
+        { "/configuration/system", "System" },
+        { "/configuration/system/certificates", "System" },
+        { "/configuration/accounts", "Accounts" },
     };
 
     [Theory]

@@ -87,6 +87,8 @@
       const kept = localStorage.getItem(themeKey);
       return kept ? kept === 'dark' : window.matchMedia('(prefers-color-scheme: dark)').matches;
     },
+    isKept: key => localStorage.getItem(key) !== null,
+    keep: key => localStorage.setItem(key, 'yes'),
     keepDark: dark => localStorage.setItem(themeKey, dark ? 'dark' : 'light'),
     copy,
     signOut: async () => {

@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace Chariot.Ui.Tests.Kit;
 
-/// <summary>axe-core on a page as it stands. With CHARIOT_UI_SHOTS set to a folder, a picture of it goes there.</summary>
+/// <summary>axe-core on a page as it stands; serious and critical findings fail the test at its end, all at once. With CHARIOT_UI_SHOTS set to a folder, a picture of it goes there.</summary>
 internal static class Accessibility
 {
     private static readonly string? Folder = Environment.GetEnvironmentVariable("CHARIOT_UI_SHOTS");
@@ -29,6 +29,19 @@ internal static class Accessibility
                     where impact is "serious" or "critical"
                     from node in violation.GetProperty("nodes").EnumerateArray()
                     select $"{state}: {violation.GetProperty("id")} ({impact}) {node.GetProperty("html")} {node.GetProperty("failureSummary")}";
-        Assert.Equal("", string.Join('\n', found));
+        ui.Fail(found);
+    }
+
+    /// <summary>What a failed test looked like at its end, and what was found on the way: an assertion at disposal hides the one before.</summary>
+    public static async Task KeepLastAsync(this UiSession ui, IReadOnlyCollection<string> found)
+    {
+        if (Folder is null)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(Folder);
+        await ui.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Folder, "last.png") });
+        await File.AppendAllLinesAsync(Path.Combine(Folder, "findings.txt"), found);
     }
 }

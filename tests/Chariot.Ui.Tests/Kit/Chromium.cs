@@ -38,7 +38,8 @@ public sealed class Chromium : IAsyncLifetime
         };
         more?.Invoke(options);
         var context = await _browser!.NewContextAsync(options);
-        context.SetDefaultTimeout(30_000);
+        context.SetDefaultTimeout(60_000);
+        Assertions.SetDefaultExpectTimeout(60_000);
         return new UiSession(broker, context, await context.NewPageAsync());
     }
 

@@ -35,6 +35,14 @@ public sealed class UiSession : IAsyncDisposable
 
     public ILocator Label(string text) => Page.GetByLabel(text, new() { Exact = true });
 
+    public void Fail(IEnumerable<string> reasons)
+    {
+        foreach (var reason in reasons)
+        {
+            _violations.Enqueue(reason);
+        }
+    }
+
     public async Task FillSignInAsync(string username, string password)
     {
         await Label("Username").FillAsync(username);
@@ -53,7 +61,11 @@ public sealed class UiSession : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await this.KeepLastAsync(_violations);
         await _context.CloseAsync();
-        Assert.Empty(_violations);
+        if (!_violations.IsEmpty)
+        {
+            Assert.Fail(string.Join('\n', _violations));
+        }
     }
 }

@@ -99,12 +99,22 @@ internal sealed class CertificateBundleValidator(TimeProvider time) : ICertifica
             var leaf = certificates.Find(certificate => !certificate.Extensions.IsCa) ?? certificates[0];
             CertificateRules.Inspect(leaf, new SignatureChecks().IsSelfSigned(leaf), time.GetUtcNow(), findings);
             ReportMoved(certificates, leaf, findings);
-            return certificates.Count == 1 ? $"certificate {leaf.Name}" : $"certificate {leaf.Name} and {certificates.Count - 1} more";
+            var more = certificates.Count == 1 ? "" : FormattableString.Invariant($", and {certificates.Count - 1} more");
+            return FormattableString.Invariant($"{leaf.Name}, valid until {leaf.NotAfter.UtcDateTime:yyyy-MM-dd}{more}");
         }
 
         Distinct(certificates, findings);
-        return certificates.Count == 1 ? $"certificate {certificates[0].Name}" : $"{certificates.Count} certificates: {FindingList.Quote(string.Join("; ", certificates.Select(certificate => certificate.Name)))}";
+        var roots = certificates.Count(certificate => certificate.IsSelfIssued);
+        var parts = new[] { Counted(roots, "root"), Counted(certificates.Count - roots, "intermediate") }.Where(part => part.Length > 0);
+        return $"{string.Join(" + ", parts)}: {FindingList.Quote(string.Join("; ", certificates.Select(certificate => certificate.Name)))}";
     }
+
+    private static string Counted(int count, string noun) => count switch
+    {
+        0 => "",
+        1 => noun == "root" ? noun : "1 " + noun,
+        _ => FormattableString.Invariant($"{count} {noun}s"),
+    };
 
     private Chosen? InspectTogether(List<FoundKey> keys, List<ParsedCertificate> certificates, List<ParsedCertificate> chain, FindingList findings)
     {

@@ -111,13 +111,13 @@ public sealed class GoodPathTests
 
     [Theory]
     [InlineData(SslFile.PrivateKey, "RSA 2048-bit private key (PKCS#8)")]
-    [InlineData(SslFile.ServerCertificate, "certificate CN=mqtt.example")]
-    [InlineData(SslFile.CaChain, "3 certificates: CN=Test Lower Intermediate, O=Chariot Tests; CN=Test Intermediate, O=Chariot Tests; CN=Test Root, O=Chariot Tests")]
+    [InlineData(SslFile.ServerCertificate, "CN=mqtt.example, valid until ")]
+    [InlineData(SslFile.CaChain, "root + 2 intermediates: CN=Test Lower Intermediate, O=Chariot Tests; CN=Test Intermediate, O=Chariot Tests; CN=Test Root, O=Chariot Tests")]
     public void InspectFile_OfAGoodFile_SaysWhatItIs(SslFile slot, string recognised)
     {
         var content = slot switch { SslFile.PrivateKey => KeyPem, SslFile.ServerCertificate => LeafPem, _ => Fullest };
         var result = new CertificateBundleValidator(Clock).InspectFile(slot, Bytes(content));
-        Assert.Equal(recognised, result.Recognised);
+        Assert.StartsWith(recognised, result.Recognised, StringComparison.Ordinal);
         Assert.Empty(result.Findings);
     }
 
