@@ -321,11 +321,15 @@ internal sealed class FakeEdgeLink(string node) : IEdgeLink
 
     public bool Silent { get; set; }
 
+    public long MessagesReceived { get; set; }
+
+    public ImmutableArray<string> Reasons { get; set; } = [];
+
     public void AddClient(string clientId, long epoch = 1) => Clients.Add(new ClientDescription { ClientId = clientId, Node = node, Epoch = epoch, Connected = true });
 
     public Task<NodeDescription> DescribeAsync() => Silent
         ? throw new TimeoutException("silent")
-        : Task.FromResult(new NodeDescription { Node = node, Revision = 1, Listeners = ["mqtt://127.0.0.1:1883"], Connections = Clients.Count });
+        : Task.FromResult(new NodeDescription { Node = node, Revision = 1, Listeners = ["mqtt://127.0.0.1:1883"], Connections = Clients.Count, MessagesReceived = MessagesReceived, Reasons = Reasons });
 
     public Task<ImmutableArray<ClientDescription>> GetClientsAsync(string? after, int limit) => Silent
         ? throw new TimeoutException("silent")
