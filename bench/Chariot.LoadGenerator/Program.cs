@@ -3,11 +3,19 @@ using Chariot.LoadGenerator;
 if (args is ["--help"] or ["-h"])
 {
     Console.WriteLine(LoadOptions.Usage);
+    Console.WriteLine();
+    Console.WriteLine(TlsConnectRun.Usage);
     return 0;
 }
 
 try
 {
+    if (args is ["tls-connect", .. var connects])
+    {
+        Console.WriteLine(await new TlsConnectRun(connects).ExecuteAsync());
+        return 0;
+    }
+
     using var run = new LoadRun(LoadOptions.Parse(args));
     var result = run.Execute();
     Console.WriteLine(result.ToJson());
@@ -19,6 +27,11 @@ catch (FormatException error)
     return 2;
 }
 catch (IOException error)
+{
+    Console.Error.WriteLine(error.Message);
+    return 3;
+}
+catch (System.Security.Authentication.AuthenticationException error)
 {
     Console.Error.WriteLine(error.Message);
     return 3;

@@ -26,7 +26,7 @@ public sealed record Refusal(int Status, string Code, string Detail)
         ChangeOutcome.RevisionConflict => Stale,
         ChangeOutcome.NotFound => NotFound($"There is no {what}."),
         ChangeOutcome.CredentialExists => new(409, "credential-exists", $"There is a {what} already."),
-        ChangeOutcome.CredentialInUse => new(409, "credential-in-use", $"Anonymous clients are mapped to the {what}. Map them to another one first."),
+        ChangeOutcome.CredentialInUse => new(409, "credential-in-use", $"Anonymous clients or client certificates are mapped to the {what}. Map them to another one first."),
         ChangeOutcome.UnknownCredential => Invalid(
             "The credential for anonymous clients is not configured, or is disabled.",
             [new Finding("anonymous-credential.unknown", FindingSeverity.Error, "No enabled credential has this username.") { Field = "anonymousCredential" }]),

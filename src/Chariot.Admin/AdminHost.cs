@@ -1,6 +1,7 @@
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Accounts;
 using Chariot.Admin.Audit;
+using Chariot.Admin.ClientCertificates;
 using Chariot.Admin.Clients;
 using Chariot.Admin.Credentials;
 using Chariot.Admin.Expiry;
@@ -34,7 +35,9 @@ public static class AdminHost
     /// </summary>
     public static IServiceCollection AddChariotAdmin(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddOptions<AdminOptions>().Bind(configuration.GetSection(AdminOptions.Section)).ValidateOnStart();
+        services.AddOptions<AdminOptions>().Bind(configuration.GetSection(AdminOptions.Section))
+            .Configure(options => options.MqttBindAddress = configuration["Chariot:Mqtt:BindAddress"] ?? options.MqttBindAddress)
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<AdminOptions>, AdminOptionsValidator>();
         services.TryAddSingleton(TimeProvider.System);
 
@@ -61,6 +64,9 @@ public static class AdminHost
         services.AddSingleton<ICertificateBundleValidator, CertificateBundleValidator>();
         services.AddSingleton<SslSetup>();
         services.AddSingleton<ServerSideKey>();
+        services.AddSingleton<AuthorityFile>();
+        services.AddSingleton<RevocationListFile>();
+        services.AddSingleton<ClientTrustAdministration>();
         services.AddHostedService<ExpiryWatch>();
         services.AddSingleton<ClientDirectory>();
         services.AddSingleton<RetainedMessages>();
@@ -116,6 +122,7 @@ public static class AdminHost
         api.MapAccounts();
         api.MapTokens();
         api.MapSsl();
+        api.MapClientCertificates();
         api.MapExpiry();
         api.MapSettings();
         api.MapCredentials();

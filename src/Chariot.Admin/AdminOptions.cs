@@ -20,6 +20,9 @@ public sealed class AdminOptions
     /// <summary>Whether a private key that comes over plain HTTP from another host is refused (403) instead of warned of.</summary>
     public bool RefuseKeyOverHttp { get; set; }
 
+    /// <summary>Address of the MQTT ports, <c>Chariot:Mqtt:BindAddress</c>: what is served there is judged here.</summary>
+    internal string MqttBindAddress { get; set; } = "0.0.0.0";
+
     internal IPAddress Address => IPAddress.Parse(BindAddress);
 }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
+using Chariot.Edge.Authentication;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Listeners;
@@ -22,7 +23,8 @@ internal sealed partial class EdgeNode(
     SessionEnd ends,
     RetainedMessages retainedMessages,
     SessionServices services,
-    ServedCertificateProbe probe) : IEdgeNode
+    ServedCertificateProbe probe,
+    SeenCertificates seen) : IEdgeNode
 {
     public Task GiveUpAsync(string clientId, long newEpoch)
     {
@@ -51,7 +53,9 @@ internal sealed partial class EdgeNode(
         RetainedMessages = retainedMessages.Count,
         BytesReceived = services.Metrics.BytesReceived,
         BytesSent = services.Metrics.BytesSent,
+        TlsHandshakesFailed = services.Metrics.HandshakesFailed,
         ProbedFingerprint = probe.Fingerprint,
+        ClientCertificates = seen.FirstToExpire(100),
     };
 
     public ImmutableArray<ClientDescription> GetClients(string? after, int limit) =>
@@ -133,6 +137,7 @@ internal sealed partial class EdgeNode(
                 Subscriptions = [.. session.Subscriptions.Values.Select(subscription => new ClientSubscription(subscription.Record.Filter, subscription.Record.QualityOfService, subscription.Active ? "active" : "suspended"))],
                 Queued = session.WaitingCount,
                 Inflight = session.InflightCount,
+                Certificate = connection?.Transport.ClientCertificate?.Description,
             };
         }
     }

@@ -37,6 +37,10 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SessionRegistry>();
         services.AddSingleton<SessionEnd>();
         services.AddSingleton<Authenticator>();
+        services.AddSingleton<SeenCertificates>();
+        services.AddSingleton<ClientCertificates>();
+        services.AddSingleton<CertificateSignIn>();
+        services.AddSingleton<ScramAuthenticator>();
 
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();
@@ -44,12 +48,14 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<SubscribeHandler>();
         services.AddSingleton<UnsubscribeHandler>();
         services.AddSingleton<DisconnectHandler>();
+        services.AddSingleton<AuthHandler>();
         services.AddSingleton<PacketDispatcher>();
 
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionSweep>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<ServedCertificateProbe>();
+        services.AddSingleton<UntrustedConnections>();
         services.AddSingleton<EdgeConfiguration>();
         services.AddSingleton<IConfigurationConsumer>(provider => provider.GetRequiredService<EdgeConfiguration>());
         services.AddSingleton<IEdgeNode, EdgeNode>();

@@ -74,7 +74,9 @@ internal sealed class EdgeStart(
         await sweep.StopAsync();
         foreach (var connection in connections.All)
         {
-            connection.Close(Abstractions.ReasonCode.ServerShuttingDown);
+            // 5.0 clients can be told where to go instead (section 4.13).
+            var elsewhere = feed.Current.Mqtt.ServerReference;
+            connection.Close(elsewhere is null ? Abstractions.ReasonCode.ServerShuttingDown : Abstractions.ReasonCode.UseAnotherServer, elsewhere);
         }
 
         var deadline = Environment.TickCount64 + 5000;
@@ -134,12 +136,12 @@ internal sealed class EdgeStart(
             }
         }
 
-        // Rows of sessions that ended while the broker could not delete them any more.
+        // Rows of sessions that ended while the broker could not delete them any more; those of shared subscriptions go to other members.
         foreach (var sessionId in await store.ReadSessionIdsAsync(cancellationToken))
         {
             if (!byId.ContainsKey(sessionId))
             {
-                store.Submit(new RowWork(services, transaction => transaction.DeleteSession(sessionId)));
+                await services.Redelivery.MoveRowsThenDeleteAsync(sessionId, ended: null);
             }
         }
     }

@@ -15,6 +15,8 @@ public sealed record BrokerConfiguration
     [Id(3)] public AdminSettings Admin { get; init; } = new();
     /// <summary>Null while SSL is not set up.</summary>
     [Id(4)] public SslConfiguration? Ssl { get; init; }
+    /// <summary><see cref="ClientTrust.Revision"/> of the trust in client certificates that this configuration comes with; 0 for none.</summary>
+    [Id(5)] public long ClientTrustRevision { get; init; }
 }
 
 /// <summary>What a silo needs to go from one revision to another.</summary>
@@ -46,9 +48,9 @@ public enum ChangeOutcome : byte
     NotFound,
     /// <summary>409 credential-exists.</summary>
     CredentialExists,
-    /// <summary>409 credential-in-use: anonymous is mapped to it.</summary>
+    /// <summary>409 credential-in-use: anonymous or a client certificate is mapped to it.</summary>
     CredentialInUse,
-    /// <summary>400: the anonymous credential is not configured or disabled.</summary>
+    /// <summary>400: the anonymous credential is not configured or disabled, or that of a certificate mapping is not configured.</summary>
     UnknownCredential,
     /// <summary>409 already-set-up.</summary>
     AlreadySetUp,

@@ -14,6 +14,9 @@ public interface IConfigurationFeed
     /// <summary>The certificate served; null while SSL is not set up or cannot be opened here.</summary>
     TlsMaterial? Tls { get; }
 
+    /// <summary>Which client certificates are accepted; belongs to <see cref="Current"/>.</summary>
+    ClientTrust ClientTrust => ClientTrust.None;
+
     /// <summary>A credential at the current revision; null when there is none. Cached, so mostly synchronous.</summary>
     ValueTask<CredentialRecord?> FindCredentialAsync(string username, CancellationToken cancellationToken = default);
 }
@@ -44,4 +47,8 @@ public interface IConfigurationConsumer
 public sealed record ConfigurationChange(
     BrokerConfiguration Configuration,
     IReadOnlyCollection<string>? ChangedCredentials,
-    TlsMaterial? Tls);
+    TlsMaterial? Tls)
+{
+    /// <summary>Which client certificates are accepted from now on.</summary>
+    public ClientTrust ClientTrust { get; init; } = ClientTrust.None;
+}

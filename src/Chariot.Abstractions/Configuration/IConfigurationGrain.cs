@@ -66,6 +66,16 @@ public interface IConfigurationGrain : IGrainWithStringKey
 
     /// <summary>Back to not set up; never refused for an absent node. Clears the staged set.</summary>
     [Alias("DeleteSsl")] ValueTask<ChangeResult> DeleteSslAsync(long? expectedRevision);
+
+    /// <summary>The trust in client certificates that <see cref="GetAsync"/>'s answer names.</summary>
+    [Alias("GetClientTrust"), AlwaysInterleave] ValueTask<ClientTrust> GetClientTrustAsync();
+
+    /// <summary>
+    /// Replaces the trust in client certificates; its <see cref="ClientTrust.Revision"/> is given here. Refused with
+    /// <see cref="ChangeOutcome.RevisionConflict"/> when the one in force is not that of <paramref name="replaces"/>, and with
+    /// <see cref="ChangeOutcome.UnknownCredential"/> for a mapping to a credential that is not configured.
+    /// </summary>
+    [Alias("SetClientTrust")] ValueTask<ChangeResult> SetClientTrustAsync(ClientTrust trust, long replaces);
 }
 
 /// <summary>A change of one credential; see <see cref="CredentialRecord"/> for the bounds.</summary>

@@ -17,6 +17,22 @@ public enum ClientCertificatePolicy : byte
     Required,
 }
 
+/// <summary>Which member of a shared subscription gets a message.</summary>
+[GenerateSerializer, Alias("chariot.shared-subscription-strategy.v1")]
+public enum SharedSubscriptionStrategy : byte
+{
+    /// <summary>The member with the fewest unacknowledged and waiting messages.</summary>
+    LeastLoaded,
+    /// <summary>Members in turn, those without head-room left out.</summary>
+    RoundRobin,
+    /// <summary>One member for all messages of one publisher, as long as it is connected.</summary>
+    HashByClient,
+    /// <summary>One member for all messages of one topic, as long as it is connected.</summary>
+    HashByTopic,
+    /// <summary>One member for everything until it is gone or has no head-room.</summary>
+    Sticky,
+}
+
 /// <summary>Live MQTT settings: <c>GET/PUT /api/v1/settings/mqtt</c>.</summary>
 [GenerateSerializer, Immutable, Alias("chariot.mqtt-settings.v1")]
 public sealed record MqttSettings
@@ -34,6 +50,20 @@ public sealed record MqttSettings
     [Id(4)] public ClientCertificatePolicy ClientCertificates { get; init; }
 
     [Id(5)] public MqttLimits Limits { get; init; } = new();
+
+    [Id(10)] public SharedSubscriptionStrategy SharedSubscriptionStrategy { get; init; }
+
+    /// <summary>
+    /// MQTT 5.0 Response Information, sent to clients that ask for it: a base for their response topics, <c>%c</c> stands for the client
+    /// id. Null: none is sent. At most 1,024 characters.
+    /// </summary>
+    [Id(11)] public string? ResponseInformation { get; init; }
+
+    /// <summary>
+    /// MQTT 5.0 Server Reference: other servers (<c>host:port</c>, separated by blanks) that 5.0 clients are sent to, with 0x9C, when this
+    /// node shuts down. Null: they are only told that it does. At most 1,024 characters.
+    /// </summary>
+    [Id(12)] public string? ServerReference { get; init; }
 }
 
 /// <summary>Limits of the MQTT side. Each default is stated with its unit; all can be changed while clients are connected.</summary>
@@ -81,6 +111,9 @@ public sealed record MqttLimits
     [Id(13)] public uint MaximumSessionExpirySeconds { get; init; } = 7 * 24 * 3600;
 
     [Id(14)] public int MaximumRetainedMessages { get; init; } = 100_000;
+
+    /// <summary>Bytes of all retained messages: topics, properties and payloads.</summary>
+    [Id(20)] public long MaximumRetainedBytes { get; init; } = 256L * 1024 * 1024;
 
     [Id(15)] public int MaximumTopicAliases { get; init; } = 32;
 

@@ -9,7 +9,7 @@ namespace Chariot.Abstractions.Configuration;
 /// <see cref="Context"/>. Not serialisable and never logged; the key lives inside <see cref="Context"/> only.
 /// </summary>
 [DebuggerDisplay("TlsMaterial {Fingerprint}")]
-public sealed class TlsMaterial(string setupId, string fingerprint, SslStreamCertificateContext context, X509Certificate2 certificate)
+public sealed class TlsMaterial(string setupId, string fingerprint, SslStreamCertificateContext context, X509Certificate2 certificate, bool staples = false)
 {
     /// <summary><see cref="SslConfiguration.SetupId"/> of the set-up that it came from.</summary>
     public string SetupId { get; } = setupId;
@@ -21,6 +21,9 @@ public sealed class TlsMaterial(string setupId, string fingerprint, SslStreamCer
     public SslStreamCertificateContext Context { get; } = context;
 
     public X509Certificate2 Certificate { get; } = certificate;
+
+    /// <summary>Whether <see cref="Context"/> fetches OCSP answers and staples them: the one thing that makes it go online.</summary>
+    public bool Staples { get; } = staples;
 
     public override string ToString() => $"certificate {Fingerprint}";
 }

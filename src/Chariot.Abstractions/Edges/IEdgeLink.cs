@@ -97,6 +97,10 @@ public sealed record NodeDescription
     /// null when there was none. <see cref="ServedFingerprint"/> is what the node means to serve.
     /// </summary>
     [Id(12)] public string? ProbedFingerprint { get; init; }
+    /// <summary>Client certificates that were accepted since start and expire first, at most 100, the first to expire first.</summary>
+    [Id(13)] public ImmutableArray<ClientCertificateDescription> ClientCertificates { get; init; } = [];
+    /// <summary>TLS handshakes of MQTT clients that failed, TCP and WebSocket.</summary>
+    [Id(20)] public long TlsHandshakesFailed { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("chariot.client-description.v1")]
@@ -122,7 +126,19 @@ public sealed record ClientDescription
     [Id(12)] public ImmutableArray<ClientSubscription> Subscriptions { get; init; } = [];
     [Id(13)] public long Queued { get; init; }
     [Id(14)] public int Inflight { get; init; }
+    /// <summary>Certificate of the connection; null without one.</summary>
+    [Id(15)] public ClientCertificateDescription? Certificate { get; init; }
 }
+
+/// <param name="Subject">As <see cref="Configuration.SubjectName"/> writes it.</param>
+/// <param name="SerialNumber">Lower-case hex without leading zeros.</param>
+/// <param name="Sha256Fingerprint">SHA-256 of the DER, lower-case hex.</param>
+[GenerateSerializer, Immutable, Alias("chariot.client-certificate-description.v1")]
+public sealed record ClientCertificateDescription(
+    [property: Id(0)] string Subject,
+    [property: Id(1)] string SerialNumber,
+    [property: Id(2)] string Sha256Fingerprint,
+    [property: Id(3)] DateTimeOffset NotAfter);
 
 /// <param name="State">"active" or "suspended".</param>
 [GenerateSerializer, Immutable, Alias("chariot.client-subscription.v1")]

@@ -51,7 +51,11 @@ public sealed record OpenSession(
     [property: Id(1)] Principal Principal,
     [property: Id(2)] bool CleanStart,
     [property: Id(3)] uint ExpirySeconds,
-    [property: Id(4)] WillRecord? Will);
+    [property: Id(4)] WillRecord? Will)
+{
+    /// <summary>Where the client connects from, for the alarm about two that fight over one client id.</summary>
+    [Id(5)] public string? Address { get; init; }
+}
 
 /// <param name="SessionId">Key of its rows in the message store; see <see cref="SessionRecord.SessionId"/>.</param>
 /// <param name="DiscardedSessionId">Id of a durable session that this CONNECT ended (clean start); its rows are to be deleted. 0: none.</param>

@@ -19,4 +19,5 @@ public static class StateNames
     public const string Credential = "credential";
     public const string Configuration = "configuration";
     public const string Accounts = "accounts";
+    public const string ClientTrust = "client-trust";
 }

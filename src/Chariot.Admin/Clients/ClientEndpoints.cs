@@ -48,7 +48,8 @@ internal static class ClientEndpoints
         long Epoch,
         IEnumerable<SubscriptionView> Subscriptions,
         long Queued,
-        int Inflight)
+        int Inflight,
+        ClientCertificateDescription? Certificate)
     {
         public static ClientView From(ClientDescription client) => new(
             client.ClientId,
@@ -67,7 +68,8 @@ internal static class ClientEndpoints
             client.Epoch,
             client.Subscriptions.Select(s => new SubscriptionView(s.Filter, (int)s.Qos, s.State)),
             client.Queued,
-            client.Inflight);
+            client.Inflight,
+            client.Certificate);
     }
 
     private sealed record WillView(string Topic, int Qos, bool Retain, int PayloadLength, uint DelaySeconds);

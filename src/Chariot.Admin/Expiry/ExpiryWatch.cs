@@ -21,7 +21,7 @@ internal sealed partial class ExpiryWatch(TimeProvider time, ILogger<ExpiryWatch
     {
         var now = time.GetUtcNow();
         var told = new Dictionary<string, (DateTime Day, int Threshold)>();
-        foreach (var certificate in ExpiringCertificate.From(feed?.Current.Ssl, now))
+        foreach (var certificate in ExpiringCertificate.From(feed?.Current.Ssl, feed?.ClientTrust ?? ClientTrust.None, [], now))
         {
             if (certificate.Threshold is not { } threshold)
             {
@@ -35,7 +35,11 @@ internal sealed partial class ExpiryWatch(TimeProvider time, ILogger<ExpiryWatch
                 continue;
             }
 
-            if (certificate.Severity == FindingSeverity.Error)
+            if (certificate.Kind is "client-ca" or ExpiringCertificate.RevocationListKind)
+            {
+                LogClientTrustExpires(certificate.Kind, certificate.Subject, certificate.NotAfter, certificate.DaysLeft);
+            }
+            else if (certificate.Severity == FindingSeverity.Error)
             {
                 LogExpiresNow(certificate.Kind, certificate.Subject, certificate.NotAfter, certificate.DaysLeft);
             }
@@ -56,6 +60,9 @@ internal sealed partial class ExpiryWatch(TimeProvider time, ILogger<ExpiryWatch
             Check();
         }
     }
+
+    [LoggerMessage(4200, LogLevel.Warning, "The {Kind} {Subject} for client certificates ends on {NotAfter:u} (days left: {Days}). Upload the CA's successor or its current list below /api/v1/client-ca; an overdue list is still enforced, an expired CA trusts nobody")]
+    private partial void LogClientTrustExpires(string kind, string subject, DateTimeOffset notAfter, int days);
 
     [LoggerMessage(4070, LogLevel.Warning, "The {Kind} certificate {Subject} expires on {NotAfter:u}, in {Days} days. Request its successor and replace it with PUT /api/v1/ssl")]
     private partial void LogExpiresSoon(string kind, string subject, DateTimeOffset notAfter, int days);

@@ -32,10 +32,13 @@ internal static class HealthEndpoints
         return Results.Json(new HealthView(reasons.Count == 0 ? "ready" : "not-ready", reasons), statusCode: reasons.Count == 0 ? 200 : 503);
     }
 
-    private static IResult Metrics(IServiceProvider services) =>
-        Results.Text(MetricsText.Write(
-            services.GetService<IEdgeNode>()?.Describe(),
-            ExpiringCertificate.From(services.GetService<IConfigurationFeed>()?.Current.Ssl, services.GetRequiredService<TimeProvider>().GetUtcNow())), MetricsText.ContentType);
+    private static IResult Metrics(IServiceProvider services)
+    {
+        var node = services.GetService<IEdgeNode>()?.Describe();
+        var feed = services.GetService<IConfigurationFeed>();
+        var certificates = ExpiringCertificate.From(feed?.Current.Ssl, feed?.ClientTrust ?? ClientTrust.None, node?.ClientCertificates ?? [], services.GetRequiredService<TimeProvider>().GetUtcNow());
+        return Results.Text(MetricsText.Write(node, certificates), MetricsText.ContentType);
+    }
 
     private sealed record HealthView(string Status, IReadOnlyList<string> Reasons);
 }

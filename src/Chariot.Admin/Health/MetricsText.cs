@@ -28,6 +28,7 @@ internal static class MetricsText
             Add("chariot_messages_received_total", "counter", "PUBLISH packets received.", node.MessagesReceived);
             Add("chariot_messages_delivered_total", "counter", "PUBLISH packets sent to subscribers.", node.MessagesDelivered);
             Add("chariot_messages_dropped_total", "counter", "Messages dropped.", node.MessagesDropped);
+            Add("chariot_tls_handshakes_failed_total", "counter", "TLS handshakes of MQTT clients that failed.", node.TlsHandshakesFailed);
             Add("chariot_received_bytes_total", "counter", "Bytes received from clients.", node.BytesReceived);
             Add("chariot_sent_bytes_total", "counter", "Bytes sent to clients.", node.BytesSent);
         }

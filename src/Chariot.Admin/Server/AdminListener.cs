@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -30,7 +29,7 @@ internal sealed class AdminListener : IDisposable
     public static async Task<AdminListener> OpenAsync<TContext>(
         ReservedPort port,
         IHttpApplication<TContext> application,
-        TlsHandshakeCallbackOptions? tls,
+        HttpsOptions? tls,
         IServiceProvider services,
         ILoggerFactory loggers,
         CancellationToken cancellationToken)
@@ -43,7 +42,7 @@ internal sealed class AdminListener : IDisposable
         {
             if (tls is not null)
             {
-                listen.UseHttps(tls);
+                HandshakeLimit.UseHttps(listen, tls);
             }
         });
 

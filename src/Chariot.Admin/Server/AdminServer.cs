@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -46,7 +45,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private readonly CancellationTokenSource _cut = new();
 
     // Opens a listener with the application that the host gave at start; null before.
-    private Func<ReservedPort, TlsHandshakeCallbackOptions?, CancellationToken, Task<AdminListener>>? _open;
+    private Func<ReservedPort, HttpsOptions?, CancellationToken, Task<AdminListener>>? _open;
 
     private AdminListener? _http;
     private AdminListener? _https;
@@ -59,7 +58,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
     private volatile SslServerAuthenticationOptions? _tls;
 
     // What the options were made of: made anew, they would start with an empty session cache.
-    private (string SetupId, string MinVersion) _tlsSource;
+    private (TlsMaterial? Material, string? MinVersion) _tlsSource;
     private volatile bool _stopped;
 
     public AdminServer(IOptions<AdminOptions> options, AnswersInFlight answers, TimeProvider time, IServiceProvider services, ILoggerFactory loggers, ILogger<AdminServer> logger)
@@ -215,9 +214,9 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
 
         // Handshakes from here on see the new certificate; connections made with the old one stay.
         var minVersion = _current?.Configuration.Tls.MinVersion ?? "1.2";
-        if (_tls is null || _tlsSource != (material.SetupId, minVersion))
+        if (_tls is null || _tlsSource != (material, minVersion))
         {
-            (_tls, _tlsSource) = (OptionsFor(material, minVersion), (material.SetupId, minVersion));
+            (_tls, _tlsSource) = (OptionsFor(material, minVersion), (material, minVersion));
         }
 
         if (_https is not null)
@@ -228,7 +227,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         try
         {
             var port = Interlocked.Exchange(ref _preparedHttps, null) ?? ReservedPort.Bind(new IPEndPoint(_options.Address, _options.HttpsPort));
-            _https = await _open!(port, new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(_tls!), HandshakeTimeout = HandshakeTimeout() }, cancellationToken);
+            _https = await _open!(port, new HttpsOptions(() => _tls ?? throw new ConnectionAbortedException("SSL has been deleted."), HandshakeTimeout, _time), cancellationToken);
         }
         catch (SocketException e)
         {
@@ -254,6 +253,8 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         }
 
         _https = null;
+        // The key hangs on it. A handshake under way has its own reference.
+        _tls = null;
         _tlsSource = default;
         var deadline = new CancellationTokenSource();
         var (unbound, closed) = listener.Close(deadline.Token);

@@ -9,6 +9,9 @@ internal static class MqttSettingsRules
     /// <summary>The largest MQTT packet: a fixed header of 5 bytes and 268,435,455 bytes behind it (section 2.1.4).</summary>
     public const int LargestPacket = 268_435_460;
 
+    /// <summary>Characters of a text that goes into CONNACK or DISCONNECT.</summary>
+    public const int LongestText = 1024;
+
     public static ImmutableArray<Finding> Check(MqttSettings settings)
     {
         var findings = ImmutableArray.CreateBuilder<Finding>();
@@ -29,9 +32,26 @@ internal static class MqttSettingsRules
         Range("maximumDurableQueueBytes", limits.MaximumDurableQueueBytes, 64 * 1024, 1L << 50);
         Range("maximumSessionExpirySeconds", limits.MaximumSessionExpirySeconds, 0, uint.MaxValue);
         Range("maximumRetainedMessages", limits.MaximumRetainedMessages, 0, 100_000_000);
+        Range("maximumRetainedBytes", limits.MaximumRetainedBytes, 0, 1L << 50);
         Range("maximumTopicAliases", limits.MaximumTopicAliases, 0, 65_535);
         Range("maximumKeepAliveSeconds", limits.MaximumKeepAliveSeconds, 0, 65_535);
+        Text("responseInformation", settings.ResponseInformation);
+        Text("serverReference", settings.ServerReference);
+        if (!Enum.IsDefined(settings.SharedSubscriptionStrategy))
+        {
+            findings.Add(Findings.Error("strategy.unknown", "sharedSubscriptionStrategy", "sharedSubscriptionStrategy is leastLoaded, roundRobin, hashByClient, hashByTopic or sticky."));
+        }
+
         return findings.ToImmutable();
+
+        // It goes into a packet as it is: no control characters, and short enough to fit beside the rest.
+        void Text(string field, string? value)
+        {
+            if (value is not null && (value.Length > LongestText || value.Any(char.IsControl) || !IsWellFormed(value)))
+            {
+                findings.Add(Findings.Error("text.invalid", field, FormattableString.Invariant($"{field} has at most {LongestText} characters and no control characters.")));
+            }
+        }
 
         void Range(string field, long value, long least, long most)
         {
@@ -40,5 +60,18 @@ internal static class MqttSettingsRules
                 findings.Add(Findings.Error("limit.range", $"limits.{field}", FormattableString.Invariant($"limits.{field} is {value}; it must be {least} to {most}.")));
             }
         }
+    }
+
+    private static bool IsWellFormed(string text)
+    {
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (rune == System.Text.Rune.ReplacementChar)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

@@ -44,6 +44,9 @@ internal static class SettingsEndpoints
         public bool PlainListenerEnabled { get; init; } = true;
         public ClientCertificatePolicy ClientCertificates { get; init; }
         public MqttLimits Limits { get; init; } = new();
+        public SharedSubscriptionStrategy SharedSubscriptionStrategy { get; init; }
+        public string? ResponseInformation { get; init; }
+        public string? ServerReference { get; init; }
         public long? Revision { get; init; }
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public IReadOnlyList<NodeView>? Nodes { get; init; }
 
@@ -55,6 +58,9 @@ internal static class SettingsEndpoints
             PlainListenerEnabled = settings.Value.PlainListenerEnabled,
             ClientCertificates = settings.Value.ClientCertificates,
             Limits = settings.Value.Limits,
+            SharedSubscriptionStrategy = settings.Value.SharedSubscriptionStrategy,
+            ResponseInformation = settings.Value.ResponseInformation,
+            ServerReference = settings.Value.ServerReference,
             Revision = settings.Revision,
             Nodes = nodes,
         };
@@ -68,6 +74,9 @@ internal static class SettingsEndpoints
             PlainListenerEnabled = PlainListenerEnabled,
             ClientCertificates = ClientCertificates,
             Limits = Limits,
+            SharedSubscriptionStrategy = SharedSubscriptionStrategy,
+            ResponseInformation = ResponseInformation is "" ? null : ResponseInformation,
+            ServerReference = ServerReference is "" ? null : ServerReference,
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using System.Security.Cryptography;
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Audit;
@@ -23,7 +24,8 @@ internal sealed partial class SslSetup(
     AuditTrail audit,
     IOptions<AdminOptions> options,
     TimeProvider time,
-    ILogger<SslSetup> logger)
+    ILogger<SslSetup> logger,
+    IOcspStatus? ocsp = null)
 {
     public static readonly TimeSpan StagedFor = TimeSpan.FromMinutes(15);
 
@@ -41,7 +43,8 @@ internal sealed partial class SslSetup(
     {
         var configuration = await grains.Configuration.GetAsync();
         var staged = await grains.Configuration.GetStagedAsync();
-        return Status(configuration, staged, [.. (await nodes.DescribeAsync()).Select(SslNode.From)]);
+        var status = Status(configuration, staged, [.. (await nodes.DescribeAsync()).Select(SslNode.From)]);
+        return OcspFinding.From(ocsp?.Current, configuration.Ssl) is { } finding ? status with { Findings = status.Findings.Add(finding) } : status;
     }
 
     /// <param name="exposed">Whether the upload came over plain HTTP from another host.</param>
@@ -97,7 +100,7 @@ internal sealed partial class SslSetup(
         }
 
         using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
-        return Act<ImmutableArray<Finding>>.Done(WithExposure(bundle.Findings, exposed));
+        return Act<ImmutableArray<Finding>>.Done(await WithPlaceAsync(WithExposure(bundle.Findings, exposed), bundle));
     }
 
     /// <summary>What there is to say of the staged files together, before they are set up. Changes nothing.</summary>
@@ -201,7 +204,7 @@ internal sealed partial class SslSetup(
             Files = Slots.ToImmutableDictionary(slot => slot, label),
             Details = bundle.Details,
             Chain = bundle.Chain,
-            Findings = WithExposure(bundle.Findings, exposed),
+            Findings = await WithPlaceAsync(WithExposure(bundle.Findings, exposed), bundle),
             GeneratedKeyId = generatedKeyId,
             SetUpBy = actor.Name,
         };
@@ -241,6 +244,23 @@ internal sealed partial class SslSetup(
         : null;
 
     private static ImmutableArray<Finding> WithExposure(ImmutableArray<Finding> findings, bool exposed) => exposed ? findings.Add(OverHttp) : findings;
+
+    /// <summary>Adds what depends on where the certificate is to be served, not on the files.</summary>
+    private async Task<ImmutableArray<Finding>> WithPlaceAsync(ImmutableArray<Finding> findings, BundleInspection bundle)
+    {
+        if (bundle.Details is not { } details)
+        {
+            return findings;
+        }
+
+        var listening = (await nodes.DescribeAsync()).SelectMany(node => node.Description?.Listeners ?? [])
+            .Select(listener => Uri.TryCreate(listener, UriKind.Absolute, out var uri) ? uri.IdnHost : "")
+            .Append(options.Value.MqttBindAddress)
+            .Append(options.Value.BindAddress)
+            .Select(host => IPAddress.TryParse(host, out var address) ? address : null)
+            .OfType<IPAddress>();
+        return DevelopmentCertificate.Inspect(details, bundle.Chain, listening, DevelopmentCertificate.InterfaceAddresses()) is { } finding ? findings.Add(finding) : findings;
+    }
 
     private async Task<StagedSslFile?> AddGeneratedKeyAsync(UploadedFiles files)
     {

@@ -71,16 +71,30 @@ internal static class SslUpload
 
     /// <summary>Reads one part named <c>file</c> for <paramref name="slot"/>.</summary>
     public static Task<Act<UploadedFiles>> ReadOneAsync(HttpRequest request, SslFile slot, CancellationToken cancellationToken) =>
-        ReadAsync(request, name => name == "file" ? slot : null, MaximumSize(slot) + Overhead, cancellationToken);
+        ReadAsync(request, name => name == "file" ? slot : null, UploadLimit.Of, MaximumSize(slot) + Overhead, cancellationToken);
+
+    /// <summary>Reads one part named <c>file</c>, of at most <paramref name="maximum"/> bytes, that belongs in none of the three slots.</summary>
+    /// <param name="label">The file as findings name it.</param>
+    public static async Task<Act<UploadedFile>> ReadOtherAsync(HttpRequest request, string label, int maximum, CancellationToken cancellationToken)
+    {
+        // The slot only says where the file is to be found again.
+        var upload = await ReadAsync(request, name => name == "file" ? SslFile.CaChain : null, _ => new UploadLimit(label, maximum), maximum + Overhead, cancellationToken);
+        return upload.Refusal is { } refusal
+            ? refusal
+            : upload.Value.Find(SslFile.CaChain) is { } file
+                ? Act<UploadedFile>.Done(file)
+                : Refusal.Invalid("No file was sent.", [new Finding("file.missing", FindingSeverity.Error, "The upload has no part named file.") { File = label }]);
+    }
 
     /// <summary>Reads the parts privateKey, serverCertificate and caChain, in any order; a part that is left out stays empty.</summary>
     public static Task<Act<UploadedFiles>> ReadAllAsync(HttpRequest request, CancellationToken cancellationToken) => ReadAsync(
         request,
         name => PartNames.TryGetValue(name, out var slot) ? slot : null,
+        UploadLimit.Of,
         PartNames.Values.Sum(MaximumSize) + Overhead,
         cancellationToken);
 
-    private static async Task<Act<UploadedFiles>> ReadAsync(HttpRequest request, Func<string, SslFile?> slotOf, int maximumBody, CancellationToken cancellationToken)
+    private static async Task<Act<UploadedFiles>> ReadAsync(HttpRequest request, Func<string, SslFile?> slotOf, Func<SslFile, UploadLimit> limitOf, int maximumBody, CancellationToken cancellationToken)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
@@ -97,7 +111,7 @@ internal static class SslUpload
         var files = new UploadedFiles();
         try
         {
-            if (await ReadPartsAsync(new MultipartReader(boundary, request.Body), slotOf, files, cancellationToken) is { } refusal)
+            if (await ReadPartsAsync(new MultipartReader(boundary, request.Body), slotOf, limitOf, files, cancellationToken) is { } refusal)
             {
                 files.Dispose();
                 return refusal;
@@ -118,7 +132,7 @@ internal static class SslUpload
         }
     }
 
-    private static async Task<Refusal?> ReadPartsAsync(MultipartReader reader, Func<string, SslFile?> slotOf, UploadedFiles files, CancellationToken cancellationToken)
+    private static async Task<Refusal?> ReadPartsAsync(MultipartReader reader, Func<string, SslFile?> slotOf, Func<SslFile, UploadLimit> limitOf, UploadedFiles files, CancellationToken cancellationToken)
     {
         while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
         {
@@ -129,15 +143,16 @@ internal static class SslUpload
             }
 
             var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
-            if (await ReadFileAsync(section.Body, slot, Label(name.ToString()), cancellationToken) is not { } file)
+            var limit = limitOf(slot);
+            if (await ReadFileAsync(section.Body, limit.Bytes, Label(name.ToString()), cancellationToken) is not { } file)
             {
-                return TooLarge($"The file for {NameOf(slot)} is larger than {MaximumSize(slot) / 1024} KiB.");
+                return TooLarge($"The file for {limit.Name} is larger than {limit.Bytes / 1024} KiB.");
             }
 
             if (!files.TryAdd(slot, file))
             {
                 file.Dispose();
-                return Refusal.Invalid("A file was sent twice.", [new Finding("upload.duplicate", FindingSeverity.Error, "This file was sent twice.") { File = NameOf(slot) }]);
+                return Refusal.Invalid("A file was sent twice.", [new Finding("upload.duplicate", FindingSeverity.Error, "This file was sent twice.") { File = limit.Name }]);
             }
         }
 
@@ -145,9 +160,8 @@ internal static class SslUpload
     }
 
     /// <summary>Null when the file is too large.</summary>
-    private static async Task<UploadedFile?> ReadFileAsync(Stream body, SslFile slot, string label, CancellationToken cancellationToken)
+    private static async Task<UploadedFile?> ReadFileAsync(Stream body, int maximum, string label, CancellationToken cancellationToken)
     {
-        var maximum = MaximumSize(slot);
         var buffer = new PinnedBuffer(maximum + 1);
         try
         {
@@ -179,6 +193,12 @@ internal static class SslUpload
     }
 
     private static Refusal TooLarge(string detail) => new(StatusCodes.Status413PayloadTooLarge, "upload-too-large", detail);
+
+    /// <summary>How large a file may be, and what findings call it.</summary>
+    private readonly record struct UploadLimit(string Name, int Bytes)
+    {
+        public static UploadLimit Of(SslFile slot) => new(NameOf(slot), MaximumSize(slot));
+    }
 
     /// <summary>Where a part is read to; a secret's span cannot be filled across an await.</summary>
     private sealed class PinnedBuffer(int size) : IDisposable

@@ -22,7 +22,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     private readonly CredentialCache _credentials;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
-    private volatile Snapshot _snapshot = new(new BrokerConfiguration(), null);
+    private volatile Snapshot _snapshot = new(new BrokerConfiguration(), null, ClientTrust.None);
     // The last revision that every consumer acts on.
     private long _actedOn = -1;
 
@@ -57,6 +57,8 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     public BrokerConfiguration Current => _snapshot.Configuration;
 
     public TlsMaterial? Tls => _snapshot.Tls;
+
+    public ClientTrust ClientTrust => _snapshot.ClientTrust;
 
     public ValueTask<CredentialRecord?> FindCredentialAsync(string username, CancellationToken cancellationToken = default) =>
         _credentials.FindAsync(username, cancellationToken);
@@ -167,14 +169,17 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
 
         // 2. The certificate. Without it the rest still applies: a set-up that cannot be opened must not hold back an ACL.
         var configuration = update.Configuration;
-        var (tls, error) = await ResolveTlsAsync(configuration.Ssl);
+        var (tls, error) = await ResolveTlsAsync(configuration.Ssl, configuration.Tls);
+        var (trust, trustError) = await ResolveClientTrustAsync(configuration.ClientTrustRevision);
+        error ??= trustError;
 
-        // 3. Configuration and certificate become current together.
-        _snapshot = new Snapshot(configuration, tls);
+        // 3. Configuration, certificate and trust become current together.
+        _snapshot = new Snapshot(configuration, tls, trust);
 
         // 4. Consumers act on it.
-        var change = new ConfigurationChange(configuration, changed, tls);
-        _consumerFailed = false;
+        var change = new ConfigurationChange(configuration, changed, tls) { ClientTrust = trust };
+        // As if a consumer had failed: the next pull tries this revision again.
+        _consumerFailed = trustError is not null;
         foreach (var consumer in _consumers.Value)
         {
             try
@@ -209,9 +214,9 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         return _last = new NodeResult(_options.NodeName, configuration.Revision, error is null, error) { ServedFingerprint = tls?.Fingerprint };
     }
 
-    private async Task<TlsMaterialResult> ResolveTlsAsync(SslConfiguration? ssl)
+    private async Task<TlsMaterialResult> ResolveTlsAsync(SslConfiguration? ssl, TlsSettings settings)
     {
-        if (ssl?.SetupId is { } unchanged && _snapshot.Tls is { } served && served.SetupId == unchanged)
+        if (ssl?.SetupId is { } unchanged && _snapshot.Tls is { } served && served.SetupId == unchanged && (settings.OcspStapling || !served.Staples))
         {
             return new(served, null);
         }
@@ -301,7 +306,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
 
     private void ExtendLease(long asked) => _lease.Extend(ConfigurationLease.Duration - _time.GetElapsedTime(asked));
 
-    private sealed record Snapshot(BrokerConfiguration Configuration, TlsMaterial? Tls);
+    private sealed record Snapshot(BrokerConfiguration Configuration, TlsMaterial? Tls, ClientTrust ClientTrust);
 
     private sealed record PreparedTls(TlsMaterial Material, ITimer Expiry);
 }

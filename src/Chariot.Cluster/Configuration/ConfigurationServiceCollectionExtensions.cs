@@ -13,7 +13,7 @@ namespace Chariot.Cluster.Configuration;
 public static class ConfigurationServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="IConfigurationFeed"/>, <see cref="IConfigurationStart"/> and <see cref="ISecretSealer"/>. Needs an
+    /// Adds <see cref="IConfigurationFeed"/>, <see cref="IConfigurationStart"/>, <see cref="ISecretSealer"/> and <see cref="IOcspStatus"/>. Needs an
     /// <see cref="IGrainFactory"/>: that of the silo or of an Orleans client. <paramref name="masterKey"/> stays the caller's. Where several processes share the
     /// configuration, <see cref="ConfigurationLeaseOptions"/> are registered before.
     /// </summary>
@@ -38,6 +38,9 @@ public static class ConfigurationServiceCollectionExtensions
             provider.GetRequiredService<ILogger<ConfigurationFeed>>()));
         services.TryAddSingleton<IConfigurationFeed>(provider => provider.GetRequiredService<ConfigurationFeed>());
         services.TryAddSingleton<IConfigurationStart>(provider => provider.GetRequiredService<ConfigurationFeed>());
+        services.TryAddSingleton<OcspStapling>();
+        services.TryAddSingleton<IOcspStatus>(provider => provider.GetRequiredService<OcspStapling>());
+        services.AddHostedService(provider => provider.GetRequiredService<OcspStapling>());
         return services;
     }
 }

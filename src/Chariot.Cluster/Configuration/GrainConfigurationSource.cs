@@ -23,4 +23,7 @@ internal sealed class GrainConfigurationSource(IGrainFactory grains, ILocalSiloD
 
     public async Task<CredentialRecord?> GetCredentialAsync(string username) =>
         await grains.GetGrain<ICredentialGrain>(username).GetAsync();
+
+    public async Task<ClientTrust> GetClientTrustAsync() =>
+        await grains.GetGrain<IConfigurationGrain>(IConfigurationGrain.Key).GetClientTrustAsync();
 }

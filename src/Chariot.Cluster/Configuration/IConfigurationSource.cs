@@ -12,4 +12,6 @@ internal interface IConfigurationSource
     Task<LeaseAnswer> RenewLeaseAsync(long sinceRevision);
 
     Task<CredentialRecord?> GetCredentialAsync(string username);
+
+    Task<ClientTrust> GetClientTrustAsync();
 }

@@ -1,3 +1,4 @@
+using Chariot.Cluster.Stores.Azure;
 using Chariot.Cluster.Stores.Postgres;
 using Microsoft.Extensions.Logging;
 
@@ -7,6 +8,7 @@ namespace Chariot.Cluster.Stores;
 public static class ClusterStores
 {
     public const string Postgres = "postgres";
+    public const string Azure = "azure";
 
     /// <summary>Opens the store and brings its schema up to date.</summary>
     /// <exception cref="StoreUnavailableException">It cannot be used; the message says why and what to do.</exception>
@@ -17,6 +19,7 @@ public static class ClusterStores
             return provider switch
             {
                 Postgres => new PostgresClusterStore(await PostgresStore.OpenAsync(connectionString, loggers.CreateLogger<PostgresStore>()), clusterId),
+                Azure => new AzureClusterStore(await AzureStore.OpenAsync(connectionString, clusterId, loggers.CreateLogger<AzureStore>())),
                 _ => throw new ArgumentOutOfRangeException(nameof(provider), provider, "Unknown store."),
             };
         }

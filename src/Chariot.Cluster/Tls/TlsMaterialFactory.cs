@@ -17,7 +17,8 @@ internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterK
     private static readonly Lazy<ECDsa> s_standInEcdsa = new(() => ECDsa.Create(ECCurve.NamedCurves.nistP256));
     private static readonly Lock s_standInLock = new();
 
-    public TlsMaterialResult Create(SslConfiguration ssl)
+    /// <param name="staples">Whether OCSP answers are fetched in the background and stapled.</param>
+    public TlsMaterialResult Create(SslConfiguration ssl, bool staples = false)
     {
         RSA key;
         try
@@ -35,7 +36,7 @@ internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterK
         {
             try
             {
-                return new(Create(ssl, key), null);
+                return new(Create(ssl, key, staples), null);
             }
             catch (Exception e) when (e is CryptographicException or ArgumentException)
             {
@@ -59,14 +60,16 @@ internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterK
         }
     }
 
-    private static TlsMaterial Create(SslConfiguration ssl, RSA key)
+    private static TlsMaterial Create(SslConfiguration ssl, RSA key, bool staples)
     {
         using var leaf = X509CertificateLoader.LoadCertificate(ssl.Certificate);
         // Shares the key's native handle; on Linux and macOS that is stable as it is, without a PKCS#12 round trip.
         var certificate = leaf.CopyWithPrivateKey(key);
         X509Certificate2[] intermediates = [.. ssl.Intermediates.Select(der => X509CertificateLoader.LoadCertificate(der)).Where(c => !IsSelfIssued(c))];
-        var context = SslStreamCertificateContext.Create(certificate, [.. intermediates], offline: true, PinChain(certificate, intermediates));
-        return new TlsMaterial(ssl.SetupId, certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant(), context, certificate);
+        // Of the root itself the answer for a certificate is asked that it signed; a stand-in has another key.
+        var root = staples && ssl.Root is { } der ? X509CertificateLoader.LoadCertificate(der) : null;
+        var context = SslStreamCertificateContext.Create(certificate, [.. intermediates], offline: !staples, PinChain(certificate, intermediates, root));
+        return new TlsMaterial(ssl.SetupId, certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant(), context, certificate, staples);
     }
 
     /// <summary>
@@ -76,13 +79,19 @@ internal sealed class TlsMaterialFactory(ISecretSealer sealer, MasterKey masterK
     /// stand-in for its issuer, where building ends; it is left out of what is served, as every root is. The
     /// list also bounds which client certificates are trusted by default: none, since a stand-in's key never signs another.
     /// </summary>
-    private static SslCertificateTrust PinChain(X509Certificate2 leaf, X509Certificate2[] intermediates)
+    private static SslCertificateTrust PinChain(X509Certificate2 leaf, X509Certificate2[] intermediates, X509Certificate2? root)
     {
         var pinned = new X509Certificate2Collection(intermediates);
         var known = intermediates.Select(c => Convert.ToHexString(c.SubjectName.RawData)).ToHashSet();
         var open = intermediates.Append(leaf).Where(c => !known.Contains(Convert.ToHexString(c.IssuerName.RawData)));
         foreach (var top in open.DistinctBy(c => Convert.ToHexString(c.IssuerName.RawData)))
         {
+            if (root is not null && root.SubjectName.RawData.AsSpan().SequenceEqual(top.IssuerName.RawData))
+            {
+                pinned.Add(root);
+                continue;
+            }
+
             // OpenSSL passes over an issuer whose key is of another kind than the signature below it.
             lock (s_standInLock)
             {

@@ -26,6 +26,11 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
     private readonly ConcurrentDictionary<string, byte[]> _verified = new(StringComparer.Ordinal);
     private int _waiting;
 
+    /// <summary>Counts failures of every method.</summary>
+    public FailureThrottle Throttle => _throttle;
+
+    public static string ThrottleKey(string address, string? username) => $"{address} {username}";
+
     public void Dispose() => _hashing.Dispose();
 
     /// <param name="address">Remote IP address, for the throttle.</param>
@@ -39,7 +44,7 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
         }
 
         var asked = time.GetUtcNow();
-        var throttleKey = $"{address} {username}";
+        var throttleKey = ThrottleKey(address, username);
         if (_throttle.IsBlocked(throttleKey))
         {
             return AuthenticationResult.Refuse(ReasonCode.ConnectionRateExceeded);
@@ -135,7 +140,8 @@ internal sealed class Authenticator(IConfigurationFeed feed, ISecretSealer seale
         }
     }
 
-    private async ValueTask<AuthenticationResult> RefuseAsync(string throttleKey, DateTimeOffset asked, CancellationToken cancellationToken)
+    /// <summary>Counts a failure and refuses it on the grid.</summary>
+    public async ValueTask<AuthenticationResult> RefuseAsync(string throttleKey, DateTimeOffset asked, CancellationToken cancellationToken)
     {
         _throttle.Failed(throttleKey);
         // From when it was asked, not from now: a password that was hashed first has used some of the time.

@@ -10,9 +10,18 @@ internal sealed class FailureThrottle(TimeProvider time)
 {
     private const int Free = 5;
     private const int MaximumEntries = 100_000;
+
+    /// <summary>Entries forgotten at once when there are too many: those whose last failure is longest ago.</summary>
+    private const int Evicted = MaximumEntries / 16;
+
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly Lock _evicting = new();
+    private int _added;
+
+    /// <summary>Pairs that are remembered.</summary>
+    public int Count => _entries.Count;
 
     public bool IsBlocked(string key) => _entries.TryGetValue(key, out var entry) && time.GetUtcNow() < entry.BlockedUntil;
 
@@ -21,11 +30,6 @@ internal sealed class FailureThrottle(TimeProvider time)
     public void Failed(string key)
     {
         var now = time.GetUtcNow();
-        if (_entries.Count >= MaximumEntries)
-        {
-            _entries.Clear();
-        }
-
         _entries.AddOrUpdate(
             key,
             _ => new Entry(1, now, now),
@@ -35,6 +39,29 @@ internal sealed class FailureThrottle(TimeProvider time)
                 var wait = failures <= Free ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(60, 1 << Math.Min(6, failures - Free - 1)));
                 return new Entry(failures, now, now + wait);
             });
+        // Approximate, and so without the locks of Count.
+        if (Interlocked.Increment(ref _added) >= Evicted / 2)
+        {
+            EvictOldest();
+        }
+    }
+
+    /// <summary>Failures in flood must not wash out what is known of the others.</summary>
+    private void EvictOldest()
+    {
+        lock (_evicting)
+        {
+            Interlocked.Exchange(ref _added, 0);
+            if (_entries.Count <= MaximumEntries - Evicted)
+            {
+                return;
+            }
+
+            foreach (var (key, entry) in _entries.ToArray().OrderBy(pair => pair.Value.BlockedUntil).Take(Evicted))
+            {
+                _entries.TryRemove(new KeyValuePair<string, Entry>(key, entry));
+            }
+        }
     }
 
     private sealed record Entry(int Failures, DateTimeOffset Last, DateTimeOffset BlockedUntil);

@@ -33,6 +33,8 @@ internal readonly record struct ConnAckProperties
     /// <summary>Seconds, when the client is to use another value than its own.</summary>
     public ushort? ServerKeepAliveSeconds { get; init; }
 
+    public string? ResponseInformation { get; init; }
+
     public string? ServerReference { get; init; }
 
     public string? AuthenticationMethod { get; init; }

@@ -27,7 +27,8 @@ internal static class PacketWriter
 
             destination[0] = (int)PacketType.ConnAck << 4;
             destination[1] = 2;
-            destination[2] = flags;
+            // Session Present came with 3.1.1; in 3.1 this byte is reserved.
+            destination[2] = version == ProtocolVersion.V310 ? (byte)0 : flags;
             destination[3] = code;
             return 4;
         }
@@ -232,6 +233,7 @@ internal static class PacketWriter
         writer.WriteBoolean(PropertyId.SubscriptionIdentifiersAvailable, properties.SubscriptionIdentifiersAvailable);
         writer.WriteBoolean(PropertyId.SharedSubscriptionAvailable, properties.SharedSubscriptionAvailable);
         writer.WriteUInt16(PropertyId.ServerKeepAlive, properties.ServerKeepAliveSeconds);
+        writer.WriteText(PropertyId.ResponseInformation, properties.ResponseInformation);
         writer.WriteText(PropertyId.ServerReference, properties.ServerReference);
         writer.WriteText(PropertyId.AuthenticationMethod, properties.AuthenticationMethod);
         if (properties.AuthenticationData is { } data)

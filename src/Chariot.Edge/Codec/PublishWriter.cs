@@ -25,11 +25,10 @@ internal static class PublishWriter
             : (int)body + 1 + PacketFraming.VariableSize((uint)body);
     }
 
-    /// <summary>Writes the packet and returns its length, or 0 when it does not fit.</summary>
-    /// <param name="properties">To forward, encoded, without their length; ignored before 5.0, as are expiry and identifiers.</param>
-    /// <param name="messageExpirySeconds">What is left of it.</param>
-    /// <param name="subscriptionIds">Each 1 to 268,435,455.</param>
-    /// <param name="packetIdOffset">Where the packet id is in <paramref name="destination"/>; -1 for QoS 0, which has none.</param>
+    /// <summary>Bytes that a topic alias takes.</summary>
+    public const int TopicAliasSize = 3;
+
+    /// <summary>The packet without a topic alias.</summary>
     public static int Write(
         Span<byte> destination,
         ProtocolVersion version,
@@ -42,10 +41,35 @@ internal static class PublishWriter
         uint? messageExpirySeconds,
         ReadOnlySpan<uint> subscriptionIds,
         ReadOnlySpan<byte> payload,
-        out int packetIdOffset)
+        out int packetIdOffset) =>
+        Write(destination, version, topic, topicAlias: false, qos, dup, retain, packetId, properties, messageExpirySeconds, subscriptionIds, payload, out packetIdOffset, out _);
+
+    /// <summary>Writes the packet and returns its length, or 0 when it does not fit.</summary>
+    /// <param name="topicAlias">
+    /// Leaves room for an alias, to be written at <paramref name="topicAliasOffset"/>, as the first property; 5.0 only.
+    /// </param>
+    /// <param name="properties">To forward, encoded, without their length; ignored before 5.0, as are expiry and identifiers.</param>
+    /// <param name="messageExpirySeconds">What is left of it.</param>
+    /// <param name="subscriptionIds">Each 1 to 268,435,455.</param>
+    /// <param name="packetIdOffset">Where the packet id is in <paramref name="destination"/>; -1 for QoS 0, which has none.</param>
+    public static int Write(
+        Span<byte> destination,
+        ProtocolVersion version,
+        ReadOnlySpan<byte> topic,
+        bool topicAlias,
+        QualityOfService qos,
+        bool dup,
+        bool retain,
+        ushort packetId,
+        ReadOnlySpan<byte> properties,
+        uint? messageExpirySeconds,
+        ReadOnlySpan<uint> subscriptionIds,
+        ReadOnlySpan<byte> payload,
+        out int packetIdOffset,
+        out int topicAliasOffset)
     {
-        packetIdOffset = -1;
-        var block = GetBlockSize(properties.Length, messageExpirySeconds.HasValue, subscriptionIds);
+        packetIdOffset = topicAliasOffset = -1;
+        var block = GetBlockSize(properties.Length, messageExpirySeconds.HasValue, subscriptionIds) + (topicAlias ? TopicAliasSize : 0);
         var body = GetBodySize(version, topic.Length, qos, block, payload.Length);
         if (body > PacketFraming.MaximumRemainingLength
             || topic.Length > ushort.MaxValue
@@ -69,7 +93,15 @@ internal static class PublishWriter
 
         if (version == ProtocolVersion.V500)
         {
-            position += WriteBlock(destination[position..], (uint)block, properties, messageExpirySeconds, subscriptionIds);
+            position += WriteVariable(destination[position..], (uint)block);
+            if (topicAlias)
+            {
+                destination[position] = PropertyId.TopicAlias;
+                topicAliasOffset = position + 1;
+                position += TopicAliasSize;
+            }
+
+            position += WriteBlock(destination[position..], properties, messageExpirySeconds, subscriptionIds);
         }
 
         payload.CopyTo(destination[position..]);
@@ -95,12 +127,11 @@ internal static class PublishWriter
 
     private static int WriteBlock(
         Span<byte> destination,
-        uint length,
         ReadOnlySpan<byte> properties,
         uint? messageExpirySeconds,
         ReadOnlySpan<uint> subscriptionIds)
     {
-        var position = WriteVariable(destination, length);
+        var position = 0;
         if (messageExpirySeconds is { } expiry)
         {
             destination[position] = PropertyId.MessageExpiryInterval;

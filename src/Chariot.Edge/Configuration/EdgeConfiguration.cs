@@ -1,6 +1,7 @@
 using Chariot.Abstractions;
 using Chariot.Abstractions.Access;
 using Chariot.Abstractions.Configuration;
+using Chariot.Edge.Authentication;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Listeners;
@@ -24,6 +25,9 @@ internal sealed class EdgeConfiguration(
     PublishHandler publish,
     SessionServices services,
     ServedCertificateProbe probe,
+    UntrustedConnections untrusted,
+    ClientCertificates certificates,
+    CertificateSignIn certificateSignIn,
     EdgeLog log) : IConfigurationConsumer
 {
     private MqttSettings _applied = new();
@@ -42,8 +46,11 @@ internal sealed class EdgeConfiguration(
     {
         var settings = change.Configuration.Mqtt;
         ApplySettings(settings);
-        var (disconnected, suspended, resumed, narrowed) = await ApplyRightsAsync(change, settings, cancellationToken);
+        var trustChanged = certificates.Apply(settings.ClientCertificates, change.ClientTrust);
+        var closed = trustChanged ? untrusted.Close(change.Configuration.Revision) : [];
+        var (disconnected, suspended, resumed, narrowed) = await ApplyRightsAsync(change, settings, trustChanged, cancellationToken);
         services.StoreCallbacks.WaitForBatch();
+        services.Background.WaitForBatch();
         connections.WaitForBatches();
         await PurgeAsync(narrowed);
         if (_isOpen)
@@ -57,6 +64,7 @@ internal sealed class EdgeConfiguration(
             }
         }
 
+        await untrusted.SeeOffAsync(closed, cancellationToken);
         _applied = settings;
         log.ConfigurationApplied(change.Configuration.Revision, disconnected, suspended, resumed);
     }
@@ -87,10 +95,17 @@ internal sealed class EdgeConfiguration(
             routes.MaximumTopicLength = settings.Limits.MaximumTopicLength;
             routes.MaximumTopicLevels = settings.Limits.MaximumTopicLevels;
             routes.ForgetTopics();
+            // What connections remember of topics was decided under the old limits.
+            foreach (var session in sessions.All)
+            {
+                session.RenewAccess();
+            }
         }
+
+        routes.Sharing.Strategy = settings.SharedSubscriptionStrategy;
     }
 
-    private async Task<(int Disconnected, int Suspended, int Resumed, List<ClientSession> Narrowed)> ApplyRightsAsync(ConfigurationChange change, MqttSettings settings, CancellationToken cancellationToken)
+    private async Task<(int Disconnected, int Suspended, int Resumed, List<ClientSession> Narrowed)> ApplyRightsAsync(ConfigurationChange change, MqttSettings settings, bool trustChanged, CancellationToken cancellationToken)
     {
         var anonymousChanged = settings.AllowAnonymous != _applied.AllowAnonymous || settings.AnonymousCredential != _applied.AnonymousCredential;
         var (disconnected, suspended, resumed) = (0, 0, 0);
@@ -100,7 +115,8 @@ internal sealed class EdgeConfiguration(
             var credential = session.Principal.Username ?? settings.AnonymousCredential;
             var concerned = change.ChangedCredentials is null
                 || (credential is not null && change.ChangedCredentials.Contains(credential))
-                || (session.Principal.IsAnonymous && anonymousChanged);
+                || (session.Principal.IsAnonymous && anonymousChanged)
+                || (trustChanged && session.Connection?.Transport.ClientCertificate is not null);
             if (!concerned)
             {
                 continue;
@@ -111,7 +127,7 @@ internal sealed class EdgeConfiguration(
             suspended += lost;
             resumed += regained;
             affected.Add(session);
-            if (session.Connection is { } connection && !await MayStayAsync(connection, session, cancellationToken))
+            if (session.Connection is { } connection && !await certificateSignIn.HoldsAsync(session.Principal, connection.Verifier, connection.Transport.ClientCertificate, cancellationToken))
             {
                 connection.PublishesWill = session.Access.List != AccessControlList.Nothing;
                 connection.Close(ReasonCode.NotAuthorized);
@@ -121,11 +137,6 @@ internal sealed class EdgeConfiguration(
 
         return (disconnected, suspended, resumed, affected);
     }
-
-    private async ValueTask<bool> MayStayAsync(MqttConnection connection, ClientSession session, CancellationToken cancellationToken) =>
-        session.Principal.IsAnonymous
-            ? feed.Current.Mqtt.AllowAnonymous
-            : await feed.FindCredentialAsync(session.Principal.Username!, cancellationToken) is { Enabled: true } credential && credential.PasswordVerifier == connection.Verifier;
 
     private async Task PurgeAsync(List<ClientSession> affected)
     {

@@ -13,6 +13,8 @@ internal sealed class ConnectionRegistry
 
     public void Add(MqttConnection connection) => _connections.TryAdd(connection, 0);
 
+    public bool Contains(MqttConnection connection) => _connections.ContainsKey(connection);
+
     public void Remove(MqttConnection connection) => _connections.TryRemove(connection, out _);
 
     /// <summary>Returns when every batch of work that is under way now has ended (architecture, invariant 4).</summary>

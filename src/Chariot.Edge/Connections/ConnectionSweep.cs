@@ -1,17 +1,19 @@
 using Chariot.Abstractions;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Retained;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Connections;
 
 /// <summary>
 /// Ends what took too long, twice a second: connections without CONNECT, without a sign of life for 1.5 x Keep Alive
-/// [MQTT-3.1.2-24], or that do not read; sessions past their expiry; wills whose delay is over.
+/// [MQTT-3.1.2-24], or that do not read; sessions past their expiry; wills whose delay is over; retained messages that have expired.
 /// </summary>
-internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionRegistry sessions, SessionEnd ends, SessionServices services, EdgeLog log) : IDisposable
+internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionRegistry sessions, SessionEnd ends, RetainedMessages retainedMessages, SessionServices services, EdgeLog log) : IDisposable
 {
     private const long StallLimitMilliseconds = 60_000;
     private const long ClosingLimitMilliseconds = 2_000;
+    private const int ExpiredAtOnce = 10_000;
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
     private readonly CancellationTokenSource _stop = new();
@@ -36,6 +38,7 @@ internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionReg
             {
                 await timer.WaitForNextTickAsync(_stop.Token);
                 SweepConnections(Environment.TickCount64);
+                SweepRetained();
                 await SweepSessionsAsync(services.Time.GetUtcNow());
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -75,6 +78,22 @@ internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionReg
             {
                 connection.Close(ReasonCode.QuotaExceeded);
             }
+        }
+    }
+
+    private void SweepRetained()
+    {
+        var expired = retainedMessages.RemoveExpired(services.UnixMilliseconds, ExpiredAtOnce);
+        if (expired.Count > 0)
+        {
+            // What is retained when it is applied: a newer message may have come meanwhile.
+            services.Store.Submit(new RowWork(services, transaction =>
+            {
+                foreach (var topic in expired)
+                {
+                    retainedMessages.Store(topic, transaction);
+                }
+            }));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Access;
+using Chariot.Edge.Authentication;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Packets;
@@ -14,10 +15,13 @@ namespace Chariot.Edge.Connections;
 /// packet to its handler, and flushes each connection it wrote to once. What must wait (a grain, a password) is awaited
 /// between batches, with the packets behind it left in the buffer.
 /// </summary>
-internal sealed class MqttConnection
+internal sealed partial class MqttConnection
 {
     private const int InitialBuffer = 2048;
     private const int MaximumReadAhead = 64 * 1024;
+
+    /// <summary>Receives in a row that used less than an eighth of the buffer, after which it shrinks.</summary>
+    private const int SparseReceives = 32;
 
     /// <summary>Receives that completed at once in a row, after which other connections of this thread get their turn.</summary>
     private const int FairShare = 32;
@@ -34,6 +38,7 @@ internal sealed class MqttConnection
     private byte[] _buffer = BufferPool.Rent(InitialBuffer);
     private int _start;
     private int _end;
+    private int _sparse;
     private int _unsettled;
     private TaskCompletionSource? _resume;
     private long _bytesReceived;
@@ -64,6 +69,9 @@ internal sealed class MqttConnection
 
     /// <summary>Verifier that the client's password was checked against; a change of it ends the connection.</summary>
     public string? Verifier { get; set; }
+
+    /// <summary>Null for a client that named no authentication method at CONNECT.</summary>
+    public EnhancedAuthentication? Authentication { get; set; }
 
     /// <summary>Largest packet the client takes, bytes.</summary>
     public long MaximumPacketSize { get; set; } = long.MaxValue;
@@ -129,7 +137,10 @@ internal sealed class MqttConnection
     /// Ends the connection: 5.0 clients that are connected get DISCONNECT with <paramref name="reason"/>; what is in the
     /// outbound buffer still goes out.
     /// </summary>
-    public void Close(ReasonCode reason)
+    public void Close(ReasonCode reason) => Close(reason, null);
+
+    /// <param name="serverReference">Other servers, for 0x9C and 0x9D.</param>
+    public void Close(ReasonCode reason, string? serverReference)
     {
         if (Interlocked.Exchange(ref _closing, 1) != 0)
         {
@@ -140,8 +151,7 @@ internal sealed class MqttConnection
         ClosingSince = Environment.TickCount64;
         if (Version == ProtocolVersion.V500 && Session is not null)
         {
-            Span<byte> packet = stackalloc byte[PacketWriter.ShortPacketSize];
-            Outbound.AppendControl(packet[..PacketWriter.WriteDisconnect(packet, reason)]);
+            SendDisconnect(reason, serverReference);
         }
 
         Outbound.CloseWhenSent();
@@ -165,38 +175,6 @@ internal sealed class MqttConnection
         Outbound.Close();
         Transport.Abort();
         Interlocked.Exchange(ref _resume, null)?.TrySetResult();
-    }
-
-    public void SendAcknowledgement(PacketType type, ushort packetId, ReasonCode reason, FlushBatch batch)
-    {
-        Span<byte> packet = stackalloc byte[PacketWriter.ShortPacketSize];
-        SendControl(packet[..PacketWriter.WriteAck(packet, type, Version, packetId, reason)], batch);
-    }
-
-    public void SendControl(ReadOnlySpan<byte> packet, FlushBatch batch)
-    {
-        if (Outbound.AppendControl(packet))
-        {
-            batch.Touch(Outbound);
-        }
-    }
-
-    /// <summary>Sends a QoS 1/2 delivery; false when it is larger than the client takes.</summary>
-    public bool SendPublish(Delivery delivery, FlushBatch batch)
-    {
-        var now = delivery.Message.ExpiresAt == long.MaxValue ? 0 : DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-        var packet = PublishEncoder.Current.Encode(delivery.Message, now, Version, delivery.Qos, delivery.Retain, delivery.SubscriptionIdentifiers, out var packetIdOffset);
-        if (packet.Length > MaximumPacketSize)
-        {
-            return false;
-        }
-
-        if (Outbound.AppendDelivery(packet, packetIdOffset, delivery.PacketId, delivery.Sent))
-        {
-            batch.Touch(Outbound);
-        }
-
-        return true;
     }
 
     /// <summary>A QoS 1/2 PUBLISH has been taken; it counts until it is settled.</summary>
@@ -292,10 +270,11 @@ internal sealed class MqttConnection
         if (_start == _end)
         {
             // Everything was read: a buffer that was filled to the brim may be larger next time.
-            if (_end == _buffer.Length && _buffer.Length < MaximumReadAhead)
+            var size = _end == _buffer.Length && _buffer.Length < MaximumReadAhead ? _buffer.Length * 4 : SizeAfter(_end);
+            if (size != _buffer.Length)
             {
                 BufferPool.Return(_buffer);
-                _buffer = BufferPool.Rent(_buffer.Length * 4);
+                _buffer = BufferPool.Rent(size);
             }
 
             _start = _end = 0;
@@ -323,6 +302,27 @@ internal sealed class MqttConnection
                 _buffer = larger;
             }
         }
+    }
+
+    /// <summary>
+    /// A large packet's buffer goes with it; what is larger than a client's packets need goes after a while, so that thousands of
+    /// clients that were busy once do not hold what they needed then.
+    /// </summary>
+    private int SizeAfter(int used)
+    {
+        if (_buffer.Length > MaximumReadAhead)
+        {
+            return MaximumReadAhead;
+        }
+
+        _sparse = used <= _buffer.Length / 8 ? _sparse + 1 : 0;
+        if (_sparse < SparseReceives || _buffer.Length <= InitialBuffer)
+        {
+            return _buffer.Length;
+        }
+
+        _sparse = 0;
+        return Math.Max(InitialBuffer, _buffer.Length / 4);
     }
 
     private Task WhenSettledAsync()

@@ -24,7 +24,7 @@ internal sealed partial class OutboundBuffer
                 var rest = _fill.AsSpan(position, _fillLength - position);
                 PacketFraming.TryReadHeader(rest, int.MaxValue, strictMinimalLength: false, out var header, out var headerLength, out var remaining);
                 var packet = rest[..(headerLength + remaining)];
-                if (header >> 4 == (int)PacketType.Publish && IsDenied(packet[headerLength..], isDenied))
+                if (header >> 4 == (int)PacketType.Publish && isDenied(TopicOf(header, packet[headerLength..])))
                 {
                     count++;
                     _fillPackets--;
@@ -44,6 +44,11 @@ internal sealed partial class OutboundBuffer
                 position += packet.Length;
             }
 
+            if (count > 0)
+            {
+                Aliases?.Forget(isDenied);
+            }
+
             _fillLength = kept;
             if (kept == 0)
             {
@@ -54,5 +59,18 @@ internal sealed partial class OutboundBuffer
         }
     }
 
-    private static bool IsDenied(ReadOnlySpan<byte> body, PublishPredicate isDenied) => isDenied(body.Slice(2, (body[0] << 8) | body[1]));
+    private ReadOnlySpan<byte> TopicOf(byte header, ReadOnlySpan<byte> body)
+    {
+        var length = (body[0] << 8) | body[1];
+        if (length > 0 || Aliases is null)
+        {
+            return body.Slice(2, length);
+        }
+
+        // Only an alias, which we write as the first property.
+        var reader = new BodyReader(body[(2 + ((header & 0x06) != 0 ? 2 : 0))..]);
+        return reader.TryReadPropertyBlock(out var block) && block is [PropertyId.TopicAlias, var high, var low, ..]
+            ? Aliases.TopicOf((ushort)((high << 8) | low))
+            : default;
+    }
 }

@@ -7,7 +7,7 @@ namespace Chariot.Edge.Connections;
 /// Bytes on their way to one client. Writers append whole packets under a short lock; <see cref="Flush"/> hands everything
 /// appended so far to the transport in one send, and what arrives meanwhile goes with the next. Nothing here waits for the
 /// client: when it does not read, the buffer fills to its limit and further QoS 0 messages are dropped by the caller.
-/// Holds no memory while it is empty.
+/// Holds no memory while it is empty. PUBLISH packets are appended in OutboundBuffer.Publish.cs.
 /// </summary>
 internal sealed partial class OutboundBuffer
 {
@@ -52,59 +52,6 @@ internal sealed partial class OutboundBuffer
         lock (_gate)
         {
             return _sending ? now - _progressAt : 0;
-        }
-    }
-
-    /// <summary>
-    /// Appends a PUBLISH of QoS 0; false when the limits are reached (the message is dropped) or the connection is closed.
-    /// <paramref name="firstTouch"/>: the caller must see to a <see cref="Flush"/> at the end of its batch.
-    /// </summary>
-    public bool TryAppend(ReadOnlySpan<byte> packet, out bool firstTouch)
-    {
-        lock (_gate)
-        {
-            firstTouch = false;
-            if (_closed || _closeWhenEmpty || _fillLength + packet.Length > MaximumBytes || _fillPackets >= MaximumPackets)
-            {
-                return false;
-            }
-
-            packet.CopyTo(Reserve(packet.Length));
-            _fillLength += packet.Length;
-            _fillPackets++;
-            firstTouch = !_touched;
-            _touched = true;
-            return true;
-        }
-    }
-
-    /// <summary>
-    /// Appends a QoS 1/2 PUBLISH with its packet id and DUP flag written into the copy. Never dropped: the window bounds how
-    /// many there are. True when the caller must see to a flush.
-    /// </summary>
-    public bool AppendDelivery(ReadOnlySpan<byte> packet, int packetIdOffset, ushort packetId, bool dup)
-    {
-        lock (_gate)
-        {
-            if (_closed || _closeWhenEmpty)
-            {
-                return false;
-            }
-
-            var room = Reserve(packet.Length);
-            packet.CopyTo(room);
-            room[packetIdOffset] = (byte)(packetId >> 8);
-            room[packetIdOffset + 1] = (byte)packetId;
-            if (dup)
-            {
-                room[0] |= 0x08;
-            }
-
-            _fillLength += packet.Length;
-            _fillPackets++;
-            var first = !_touched;
-            _touched = true;
-            return first;
         }
     }
 
@@ -197,7 +144,7 @@ internal sealed partial class OutboundBuffer
     {
         lock (_gate)
         {
-            if (_closed || (_fillLength < MaximumBytes / 2 && _fillPackets < MaximumPackets / 2) || !_sending)
+            if (_closed || (_fillLength < MaximumBytes / 2 && _fillPackets < Math.Max(1, MaximumPackets / 2)) || !_sending)
             {
                 return Task.CompletedTask;
             }
@@ -205,6 +152,12 @@ internal sealed partial class OutboundBuffer
             return (_drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
+
+    /// <summary>Less than half of the limit waits.</summary>
+    public bool HasRoom => Volatile.Read(ref _fillLength) < MaximumBytes / 2 && Volatile.Read(ref _fillPackets) < Math.Max(1, MaximumPackets / 2);
+
+    /// <summary>Bytes that wait for the transport to take them, roughly; for comparing subscribers.</summary>
+    public int WaitingBytes => Volatile.Read(ref _fillLength);
 
     private Span<byte> Reserve(int length)
     {
@@ -309,7 +262,7 @@ internal sealed partial class OutboundBuffer
                 return true;
             }
 
-            if (_drained is not null && _fillLength < MaximumBytes / 2 && _fillPackets < MaximumPackets / 2)
+            if (_drained is not null && _fillLength < MaximumBytes / 2 && _fillPackets < Math.Max(1, MaximumPackets / 2))
             {
                 drained = _drained;
                 _drained = null;

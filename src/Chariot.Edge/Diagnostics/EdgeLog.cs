@@ -69,4 +69,28 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 
     [LoggerMessage(1019, LogLevel.Error, "The expired session of {ClientId} could not be removed; it is tried again")]
     public partial void ExpiryFailed(Exception error, string clientId);
+
+    [LoggerMessage(1200, LogLevel.Debug, "The probe of the served certificate at {Address} has seen what it came for and ended its handshake")]
+    public partial void OwnHandshakeEnded(string address);
+
+    [LoggerMessage(1201, LogLevel.Warning, "A client with certificate {SerialNumber} (SHA-256 {Fingerprint}) was refused: its names can be read in more than one way (two CNs, a multi-valued RDN, control characters), and a mapping looks at them. Have it issued again with clear names")]
+    public partial void CertificateUnclear(string serialNumber, string fingerprint);
+
+    [LoggerMessage(1202, LogLevel.Warning, "A client with certificate {SerialNumber} was refused: credential {Username}, which it is mapped to, is disabled or deleted")]
+    public partial void MappedCredentialUnusable(string serialNumber, string username);
+
+    [LoggerMessage(1203, LogLevel.Error, "Credential {Username}, which a client certificate is mapped to, could not be read; the client was refused with Server Unavailable and may try again")]
+    public partial void MappedCredentialNotRead(Exception error, string username);
+
+    [LoggerMessage(1204, LogLevel.Information, "Client certificates under revision {Revision}: {Closed} connections closed whose certificate is not accepted any more")]
+    public partial void CertificatesApplied(long revision, int closed);
+
+    [LoggerMessage(1300, LogLevel.Warning, "Client {ClientId} at {Address} failed to authenticate again: {Reason}; its connection is closed")]
+    public partial void ReAuthenticationFailed(string clientId, string address, string reason);
+
+    [LoggerMessage(1301, LogLevel.Error, "Messages of a shared subscription could not be moved from {From} to other members; they stay stored and are tried again at the next start or reconnect. Check that the store works")]
+    public partial void SharedNotMoved(Exception error, string from);
+
+    [LoggerMessage(1302, LogLevel.Error, "Retained messages could not be sent to {ClientId}; its connection is closed, and it gets them when it subscribes again")]
+    public partial void ReplayFailed(Exception error, string clientId);
 }

@@ -10,6 +10,7 @@ internal sealed class EdgeMetrics
     private long _messagesDropped;
     private long _bytesReceived;
     private long _bytesSent;
+    private long _handshakesFailed;
 
     public long MessagesReceived => Volatile.Read(ref _messagesReceived);
 
@@ -22,6 +23,11 @@ internal sealed class EdgeMetrics
     public long BytesReceived => Volatile.Read(ref _bytesReceived);
 
     public long BytesSent => Volatile.Read(ref _bytesSent);
+
+    /// <summary>TLS handshakes that failed for whatever reason: no common version, no time, no client.</summary>
+    public long HandshakesFailed => Volatile.Read(ref _handshakesFailed);
+
+    public void CountFailedHandshake() => Interlocked.Increment(ref _handshakesFailed);
 
     public void Add(FlushBatch batch)
     {

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Chariot.Abstractions.Configuration;
+using Chariot.Edge.Authentication;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Packets;
@@ -22,6 +23,8 @@ internal sealed class EdgeListeners : IDisposable
     private readonly PacketDispatcher _dispatcher;
     private readonly ConnectionRegistry _connections;
     private readonly SessionServices _services;
+    private readonly ClientCertificates _certificates;
+    private readonly ServedCertificateProbe _probe;
     private readonly EdgeLog _log;
     private readonly HandshakeGate _handshakes = new();
     private readonly WebSocketServer _webSockets;
@@ -36,11 +39,13 @@ internal sealed class EdgeListeners : IDisposable
         PacketDispatcher dispatcher,
         ConnectionRegistry connections,
         SessionServices services,
+        ClientCertificates certificates,
+        ServedCertificateProbe probe,
         EdgeLog log,
         ILogger<MqttListener> listenerLog,
         ILoggerFactory loggers)
     {
-        (_dispatcher, _connections, _services, _log) = (dispatcher, connections, services, log);
+        (_dispatcher, _connections, _services, _certificates, _probe, _log) = (dispatcher, connections, services, certificates, probe, log);
         var ports = options.Value;
         _webSockets = new WebSocketServer(ports.AllowedOrigins, ServeAsync, loggers);
         _plain =
@@ -127,7 +132,7 @@ internal sealed class EdgeListeners : IDisposable
             return;
         }
 
-        _tls = new SecureOptions(ServerTlsOptions.ForMqtt(tls, settings), ServerTlsOptions.ForWebSocket(tls, settings));
+        _tls = new SecureOptions(_certificates.Request(ServerTlsOptions.ForMqtt(tls, settings)), _certificates.Request(ServerTlsOptions.ForWebSocket(tls, settings)));
         Open(_secure);
     }
 
@@ -198,16 +203,15 @@ internal sealed class EdgeListeners : IDisposable
     });
 
     /// <summary>Null when it failed; the connection is then closed.</summary>
-    private async Task<SslStream?> ShakeHandsAsync(Socket socket, Func<SecureOptions, SslServerAuthenticationOptions> select)
+    private async Task<ServerTlsStream?> ShakeHandsAsync(Socket socket, Func<SecureOptions, SslServerAuthenticationOptions> select)
     {
         var address = AddressOf(socket);
-        var network = new HandshakeStream(socket);
-        var stream = new SslStream(network, leaveInnerStreamOpen: false);
+        var network = new HandshakeStream(socket, _handshakes);
+        var stream = new ServerTlsStream(network);
         try
         {
             using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(_handshakeTimeoutSeconds));
-            using var place = await _handshakes.EnterAsync(timeout.Token);
-            if (!place.IsAcquired || _tls is not { } tls)
+            if (_tls is not { } tls)
             {
                 socket.Dispose();
                 return null;
@@ -217,7 +221,16 @@ internal sealed class EdgeListeners : IDisposable
         }
         catch (Exception error) when (error is AuthenticationException or IOException or SocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {
-            _log.HandshakeFailed(address, error is OperationCanceledException ? "it took too long" : error.Message);
+            if (_probe.IsOwn(socket))
+            {
+                _log.OwnHandshakeEnded(address);
+            }
+            else
+            {
+                _services.Metrics.CountFailedHandshake();
+                _log.HandshakeFailed(address, stream.Refusal ?? (error is OperationCanceledException ? "it took too long" : error.Message));
+            }
+
             await stream.DisposeAsync();
             socket.Dispose();
             return null;
@@ -232,9 +245,9 @@ internal sealed class EdgeListeners : IDisposable
         var limits = _services.Limits;
         var connection = new MqttConnection(transport, _dispatcher, _services.Metrics, _log, limits.MaximumQueuedBytes, limits.MaximumQueuedMessages);
         _connections.Add(connection);
-        if (transport.Secure ? _tls is null : !_servesPlain)
+        if (transport.Secure ? _tls is null || !_certificates.Accepts(transport.ClientCertificate) : !_servesPlain)
         {
-            // Its kind was switched off while this client was shaking hands.
+            // Its kind was switched off, or its certificate revoked, while this client was shaking hands.
             connection.Abort();
         }
 

@@ -3,10 +3,10 @@ using System.Threading.RateLimiting;
 namespace Chariot.Edge.Listeners;
 
 /// <summary>
-/// Bounds the TLS handshakes that run at once: each costs some milliseconds of CPU, and a storm of them must not starve the
+/// Bounds the TLS handshakes that compute at once: each costs some milliseconds of CPU, and a storm of them must not starve the
 /// clients that are connected. Others wait in order of arrival, up to <paramref name="queueLimit"/>.
 /// </summary>
-/// <param name="concurrency">Handshakes at once.</param>
+/// <param name="concurrency">Handshakes that compute at once.</param>
 /// <param name="queueLimit">Connections that may wait.</param>
 internal sealed class HandshakeGate(int concurrency, int queueLimit) : IDisposable
 {

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 
 namespace Chariot.Edge.Listeners;
@@ -20,11 +21,29 @@ internal sealed partial class ServedCertificateProbe(TimeProvider time, ILogger<
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private Task _running = Task.CompletedTask;
     private volatile string? _fingerprint;
+    private volatile IPEndPoint? _own;
     private string? _suspicion;
     private int _seen;
 
     /// <summary>SHA-256 of the leaf in the last handshake, lower-case hex; null when the port is closed or there was no answer.</summary>
     public string? Fingerprint => _fingerprint;
+
+    /// <summary>
+    /// Whether <paramref name="accepted"/> is the other end of the last probe. It has no certificate to send, so with client
+    /// certificates required its handshake fails each time, after it has seen what it came for.
+    /// </summary>
+    public bool IsOwn(Socket accepted)
+    {
+        try
+        {
+            return _own is { } own && accepted.RemoteEndPoint is IPEndPoint remote && own.Port == remote.Port && Unmapped(own.Address).Equals(Unmapped(remote.Address));
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            // Gone already, so nobody can say any more.
+            return false;
+        }
+    }
 
     /// <summary>Probes now and then periodically. Both functions are asked before each handshake.</summary>
     /// <param name="endPoint">The port; null while it is closed.</param>
@@ -96,11 +115,14 @@ internal sealed partial class ServedCertificateProbe(TimeProvider time, ILogger<
         {
             using var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(endPoint, ending.Token);
+            _own = socket.LocalEndPoint as IPEndPoint;
             await using var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
             await stream.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
                 {
                     TargetHost = "localhost",
+                    // Otherwise .NET fetches issuers that are missing from addresses in the certificate, and waits for them.
+                    CertificateChainPolicy = new X509ChainPolicy { DisableCertificateDownloads = true, RevocationMode = X509RevocationMode.NoCheck },
                     // A resumed session would show the certificate of the handshake that it came from.
                     AllowTlsResume = false,
                     RemoteCertificateValidationCallback = (_, certificate, _, _) =>
@@ -119,6 +141,8 @@ internal sealed partial class ServedCertificateProbe(TimeProvider time, ILogger<
             return (served, error is OperationCanceledException ? "it took too long" : error.Message);
         }
     }
+
+    private static IPAddress Unmapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     private static IPEndPoint Reachable(IPEndPoint bound) =>
         bound.Address.Equals(IPAddress.Any) ? new IPEndPoint(IPAddress.Loopback, bound.Port)

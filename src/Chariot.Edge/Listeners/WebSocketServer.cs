@@ -122,7 +122,7 @@ internal sealed class WebSocketServer : IHttpApplication<HttpContext>, IDisposab
             // Who is still there is found out by MQTT's Keep Alive.
             KeepAliveInterval = Timeout.InfiniteTimeSpan,
         });
-        await _serve(new WebSocketTransport(socket, connection.RemoteAddress, connection.Secure, connection.Abort));
+        await _serve(new WebSocketTransport(socket, connection.RemoteAddress, connection.Secure, connection.Abort, connection.ClientCertificate));
     }
 
     /// <summary>Status of the answer that refuses the request; 0 when it is to be upgraded.</summary>

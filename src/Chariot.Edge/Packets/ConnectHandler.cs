@@ -17,8 +17,10 @@ namespace Chariot.Edge.Packets;
 /// CONNECT (section 3.1): 1. limits and client id, 2. authentication, 3. rights and the will, 4. the session grain decides
 /// who owns the session, 5. the session moves to this connection, 6. CONNACK, 7. redelivery.
 /// </summary>
-internal sealed class ConnectHandler(
+internal sealed partial class ConnectHandler(
     Authenticator authenticator,
+    CertificateSignIn certificateSignIn,
+    ScramAuthenticator scram,
     IConfigurationFeed feed,
     IGrainFactory grains,
     IEdgeLinks links,
@@ -28,6 +30,12 @@ internal sealed class ConnectHandler(
     EdgeLog log,
     TimeProvider time)
 {
+    /// <summary>Bytes, UTF-8.</summary>
+    private const int MaximumUsernameLength = 256;
+
+    /// <summary>Bytes.</summary>
+    private const int MaximumPasswordLength = 1024;
+
     /// <summary>Bytes; the limit of all packets holds for CONNECT too.</summary>
     public int MaximumConnectSize => Math.Min(services.Limits.MaximumConnectSize, services.Limits.MaximumPacketSize);
 
@@ -36,6 +44,8 @@ internal sealed class ConnectHandler(
     {
         var result = PacketDecoder.DecodeConnect(body, out var packet);
         connection.Version = packet.Version;
+        connection.MaximumPacketSize = packet.MaximumPacketSize;
+        connection.WantsProblemInformation = packet.RequestProblemInformation;
         control = packet;
         if (result == ReasonCode.Success && packet.Version == ProtocolVersion.V500 && !PacketFraming.IsMinimal(headerLength, body.Length))
         {
@@ -66,12 +76,26 @@ internal sealed class ConnectHandler(
         connection.Close(reason);
     }
 
-    public async ValueTask<bool> HandleAsync(MqttConnection connection, ConnectPacket packet)
+    public ValueTask<bool> HandleAsync(MqttConnection connection, ConnectPacket packet) =>
+        AnswerAsync(connection, cancellationToken => ConnectAsync(connection, packet, cancellationToken));
+
+    /// <summary>The client has answered the challenge of its authentication method.</summary>
+    public ValueTask<bool> ContinueAsync(MqttConnection connection, ConnectPacket packet, byte[] data) =>
+        AnswerAsync(connection, cancellationToken => ContinueAsync(connection, packet, data, cancellationToken));
+
+    /// <summary>Without its port: what throttles go by.</summary>
+    public static string IpAddressOf(MqttConnection connection)
+    {
+        var address = connection.Transport.RemoteAddress;
+        return address[..Math.Max(0, address.LastIndexOf(':'))];
+    }
+
+    private async ValueTask<bool> AnswerAsync(MqttConnection connection, Func<CancellationToken, ValueTask<ReasonCode>> decide)
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(services.Limits.ConnectTimeoutSeconds), time);
         try
         {
-            var reason = await ConnectAsync(connection, packet, timeout.Token);
+            var reason = await decide(timeout.Token);
             if (reason == ReasonCode.Success)
             {
                 return true;
@@ -113,18 +137,59 @@ internal sealed class ConnectHandler(
             return ReasonCode.ClientIdentifierNotValid;
         }
 
+        if (packet.Password?.Length > MaximumPasswordLength || (packet.Username is not null && Encoding.UTF8.GetByteCount(packet.Username) > MaximumUsernameLength))
+        {
+            return ReasonCode.BadUserNameOrPassword;
+        }
+
+        // 2.
         if (packet.AuthenticationMethod is not null)
+        {
+            return await ChallengeAsync(connection, packet, clientId, cancellationToken);
+        }
+
+        var authentication = await certificateSignIn.AuthenticateAsync(packet.Username, packet.Password, connection.Transport.ClientCertificate, cancellationToken)
+            ?? await authenticator.AuthenticateAsync(packet.Username, packet.Password, IpAddressOf(connection), cancellationToken);
+        return authentication.Reason == ReasonCode.Success
+            ? await OpenAsync(connection, packet, clientId, authentication, cancellationToken)
+            : authentication.Reason;
+    }
+
+    /// <summary>Begins the exchange of an authentication method; a user name given besides must be the one that it proves.</summary>
+    private async ValueTask<ReasonCode> ChallengeAsync(MqttConnection connection, ConnectPacket packet, string clientId, CancellationToken cancellationToken)
+    {
+        if (packet.AuthenticationMethod != ScramAuthenticator.Method)
         {
             return ReasonCode.BadAuthenticationMethod;
         }
 
-        // 2.
-        var address = connection.Transport.RemoteAddress;
-        var authentication = await authenticator.AuthenticateAsync(packet.Username, packet.Password, address[..Math.Max(0, address.LastIndexOf(':'))], cancellationToken);
-        if (authentication.Reason != ReasonCode.Success)
+        var start = await scram.BeginAsync(packet.AuthenticationData ?? [], packet.Username, IpAddressOf(connection), cancellationToken);
+        if (start.Reason != ReasonCode.Success)
         {
-            return authentication.Reason;
+            return start.Reason;
         }
+
+        connection.Authentication = new EnhancedAuthentication(packet, clientId) { Exchange = start.Exchange };
+        return AuthHandler.SendAuth(connection, ReasonCode.ContinueAuthentication, ScramAuthenticator.Method, start.Challenge, services);
+    }
+
+    private async ValueTask<ReasonCode> ContinueAsync(MqttConnection connection, ConnectPacket packet, byte[] data, CancellationToken cancellationToken)
+    {
+        var state = connection.Authentication!;
+        var (result, serverFinal) = await scram.FinishAsync(state.Exchange!, data, IpAddressOf(connection), cancellationToken);
+        if (result.Reason != ReasonCode.Success)
+        {
+            return result.Reason;
+        }
+
+        (state.Connect, state.Exchange, state.ServerFinal) = (null, null, serverFinal);
+        return await OpenAsync(connection, packet, state.ClientId, result, cancellationToken);
+    }
+
+    private async ValueTask<ReasonCode> OpenAsync(MqttConnection connection, ConnectPacket packet, string clientId, AuthenticationResult authentication, CancellationToken cancellationToken)
+    {
+        var limits = services.Limits;
+        var address = connection.Transport.RemoteAddress;
 
         // 3.
         var principal = authentication.Principal;
@@ -141,7 +206,7 @@ internal sealed class ConnectHandler(
         try
         {
             opened = await grains.GetGrain<ISessionGrain>(clientId)
-                .OpenAsync(new OpenSession(links.Local, principal, packet.CleanStart, expiry, packet.Will))
+                .OpenAsync(new OpenSession(links.Local, principal, packet.CleanStart, expiry, packet.Will) { Address = address })
                 .AsTask().WaitAsync(cancellationToken);
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -166,12 +231,15 @@ internal sealed class ConnectHandler(
         // 6. and 7.
         connection.Principal = principal;
         connection.Verifier = authentication.Verifier;
-        Accept(connection, packet, session, opened, assigned ? clientId : null, expiry);
+        if (!Accept(connection, packet, session, opened, expiry))
+        {
+            return ReasonCode.PacketTooLarge;
+        }
 
         // Asked again now that a change of configuration finds this connection: one may have come in between.
         session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, principal, clientId, cancellationToken));
         sessions.Reconsider(session);
-        if (!await StillMayConnectAsync(principal, authentication.Verifier, cancellationToken))
+        if (!await certificateSignIn.HoldsAsync(principal, authentication.Verifier, connection.Transport.ClientCertificate, cancellationToken))
         {
             connection.PublishesWill = false;
             connection.Close(ReasonCode.NotAuthorized);
@@ -195,11 +263,6 @@ internal sealed class ConnectHandler(
 
         return access.AllowsPublish(will.Topic) ? ReasonCode.Success : ReasonCode.NotAuthorized;
     }
-
-    private async ValueTask<bool> StillMayConnectAsync(Principal principal, string? verifier, CancellationToken cancellationToken) =>
-        principal.IsAnonymous
-            ? feed.Current.Mqtt.AllowAnonymous
-            : await feed.FindCredentialAsync(principal.Username!, cancellationToken) is { Enabled: true } credential && credential.PasswordVerifier == verifier;
 
     /// <summary>
     /// The session to serve, taken from the connection that it was on. Null when a later CONNECT of this client id was faster.
@@ -246,65 +309,5 @@ internal sealed class ConnectHandler(
         session.SetExpiry(expiry);
         batch.Flush(services.Metrics);
         return session;
-    }
-
-    private void ConfigureConnection(MqttConnection connection, ConnectPacket packet)
-    {
-        var limits = services.Limits;
-        connection.MaximumPacketSize = packet.MaximumPacketSize;
-        connection.MaximumInboundPacketSize = limits.MaximumPacketSize;
-        connection.WantsProblemInformation = packet.RequestProblemInformation;
-        connection.ReceiveMaximumOfServer = (ushort)limits.ReceiveMaximum;
-        connection.Aliases = packet.Version == ProtocolVersion.V500 ? new byte[]?[limits.MaximumTopicAliases + 1] : [];
-        connection.ConnectedAt = time.GetUtcNow();
-        var keepAlive = KeepAlive(packet);
-        connection.KeepAliveMilliseconds = keepAlive * 1500L;
-    }
-
-    private int KeepAlive(ConnectPacket packet)
-    {
-        var maximum = services.Limits.MaximumKeepAliveSeconds;
-        return maximum > 0 && (packet.KeepAliveSeconds == 0 || packet.KeepAliveSeconds > maximum) ? maximum : packet.KeepAliveSeconds;
-    }
-
-    private void Accept(MqttConnection connection, ConnectPacket packet, ClientSession session, OpenSessionResult opened, string? assignedClientId, uint expiry)
-    {
-        ConfigureConnection(connection, packet);
-        var limits = services.Limits;
-        var keepAlive = KeepAlive(packet);
-        var properties = new ConnAckProperties
-        {
-            SessionExpirySeconds = expiry != packet.SessionExpirySeconds ? expiry : null,
-            ReceiveMaximum = (ushort)limits.ReceiveMaximum,
-            MaximumPacketSize = (uint)limits.MaximumPacketSize,
-            AssignedClientId = assignedClientId,
-            TopicAliasMaximum = (ushort)limits.MaximumTopicAliases,
-            ServerKeepAliveSeconds = keepAlive != packet.KeepAliveSeconds ? (ushort)keepAlive : null,
-        };
-        Span<byte> answer = stackalloc byte[512];
-        var batch = FlushBatch.Current;
-        connection.Session = session;
-        connection.SendControl(answer[..PacketWriter.WriteConnAck(answer, packet.Version, ReasonCode.Success, opened.SessionPresent, properties)], batch);
-        // Only now: nothing may reach the client before its CONNACK.
-        if (session.Attach(connection, packet.ReceiveMaximum, opened.Epoch))
-        {
-            session.Resume(batch);
-        }
-        else
-        {
-            connection.Close(ReasonCode.SessionTakenOver);
-        }
-
-        batch.Flush(services.Metrics);
-    }
-
-    private static void SendRefusal(MqttConnection connection, ReasonCode reason)
-    {
-        Span<byte> answer = stackalloc byte[64];
-        var length = PacketWriter.WriteConnAck(answer, connection.Version, reason, sessionPresent: false, default);
-        if (length > 0)
-        {
-            connection.Outbound.AppendControl(answer[..length]);
-        }
     }
 }

@@ -16,7 +16,13 @@ internal sealed class DisconnectHandler(ConnectionRegistry connections, SessionE
             return result;
         }
 
-        var session = connection.Session!;
+        if (connection.Session is not { } session)
+        {
+            // In the middle of its authentication.
+            connection.EndByClient();
+            return ReasonCode.Success;
+        }
+
         if (packet.SessionExpirySeconds is { } expiry)
         {
             // A session that was to end with its connection cannot be made to last now [MQTT-3.14.2-2 of 5.0 section 3.14.2.2.2].

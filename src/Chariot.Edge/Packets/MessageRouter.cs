@@ -54,13 +54,42 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             return ReasonCode.Success;
         }
 
-        if (!retainedMessages.Set(message, services.Limits.MaximumRetainedMessages))
+        if (!retainedMessages.Set(message, services.Limits.MaximumRetainedMessages, services.Limits.MaximumRetainedBytes))
         {
             return ReasonCode.QuotaExceeded;
         }
 
         job.Work.Retained = (retainedMessages, message.Topic);
         return ReasonCode.Success;
+    }
+
+    /// <summary>
+    /// Whether every durable target of a QoS 2 publish has room for it; chooses the members of shared subscriptions. What comes in
+    /// between this and the delivery may take a queue over its limit by as much as is published at the same time.
+    /// </summary>
+    public bool Admit(PublishJob job, MatchSet match, ClientSession? publisher)
+    {
+        ChooseMembers(job, match, publisher);
+        foreach (var target in match.Targets)
+        {
+            if (IsFor(target, publisher) && target.Session.IsOverBudget(job.Message, target.Qos))
+            {
+                job.Refuse(ReasonCode.QuotaExceeded);
+                return false;
+            }
+        }
+
+        foreach (var member in job.SharedMembers)
+        {
+            if (member.Session.IsOverBudget(job.Message, member.Qos))
+            {
+                job.Refuse(ReasonCode.QuotaExceeded);
+                return false;
+            }
+        }
+
+        job.IsAdmitted = true;
+        return true;
     }
 
     /// <summary>Delivers to everything that matches; false when nothing did.</summary>
@@ -71,7 +100,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to durable sessions that get it at QoS 1 or 2; false when nothing at all matches.</summary>
-    public static bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
     {
         var any = false;
         foreach (var target in match.Targets)
@@ -83,12 +112,12 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             }
         }
 
-        foreach (var shared in match.Shared)
+        if (match.Shared.Length > 0)
         {
             any = true;
-            if (shared.Choose() is { } member)
+            ChooseMembers(job, match, publisher);
+            foreach (var member in job.SharedMembers)
             {
-                job.SharedMembers.Add(member);
                 DeliverDurable(job, member, batch);
             }
         }
@@ -150,7 +179,15 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var job = new PublishJob(services, message, storesFirst: Lower(message.QualityOfService, target.Qos) == QualityOfService.ExactlyOnce && target.Session.IsDurable, makeTicket: null);
         if (Lower(message.QualityOfService, target.Qos) == QualityOfService.AtMostOnce)
         {
-            SendOnce(message, target, retain: true, batch);
+            // Its turn has come when there was room: it is not dropped, whatever else was sent meanwhile.
+            if (target.Session.Connection?.SendRetained(message, services.UnixMilliseconds, target.SubscriptionIdentifiers, batch) == true)
+            {
+                batch.Delivered++;
+            }
+            else
+            {
+                batch.Dropped++;
+            }
         }
         else
         {
@@ -159,16 +196,42 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         }
     }
 
+    private static void ChooseMembers(PublishJob job, MatchSet match, ClientSession? publisher)
+    {
+        if (job.HasSharedMembers)
+        {
+            return;
+        }
+
+        foreach (var shared in match.Shared)
+        {
+            if (shared.Choose(new ShareRequest(publisher?.ClientId ?? "", job.Message.Topic.Span, job.Message.Size)) is { } member)
+            {
+                job.SharedMembers.Add(member);
+            }
+        }
+    }
+
     private static bool IsFor(Target target, ClientSession? publisher) => !(target.NoLocal && ReferenceEquals(target.Session, publisher));
 
     private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
 
-    private static void DeliverDurable(PublishJob job, Target target, FlushBatch batch)
+    private void DeliverDurable(PublishJob job, Target target, FlushBatch batch)
     {
         var qos = Lower(job.Message.QualityOfService, target.Qos);
         if (qos != QualityOfService.AtMostOnce && target.Session.IsDurable)
         {
-            target.Session.Deliver(job, target, qos, job.Message.Retain && target.RetainAsPublished, batch);
+            Deliver(job, target, qos, batch);
+        }
+    }
+
+    private void Deliver(PublishJob job, Target target, QualityOfService qos, FlushBatch batch)
+    {
+        var retain = job.Message.Retain && target.RetainAsPublished;
+        if (!target.Session.Deliver(job, target, qos, retain, batch) && target.Share is not null)
+        {
+            // It was chosen and is gone.
+            services.Redelivery.GiveAgain(job, target, retain);
         }
     }
 
@@ -181,7 +244,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         }
         else if (!target.Session.IsDurable)
         {
-            target.Session.Deliver(job, target, qos, job.Message.Retain && target.RetainAsPublished, batch);
+            Deliver(job, target, qos, batch);
         }
     }
 
@@ -192,18 +255,13 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             return;
         }
 
-        var now = message.ExpiresAt == long.MaxValue ? 0 : services.UnixMilliseconds;
-        var packet = PublishEncoder.Current.Encode(message, now, subscriber.Version, QualityOfService.AtMostOnce, retain, target.SubscriptionIdentifiers, out _);
-        if (packet.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(packet, out var firstTouch))
+        if (subscriber.SendOnce(message, services.UnixMilliseconds, retain, target.SubscriptionIdentifiers, batch))
+        {
+            batch.Delivered++;
+        }
+        else
         {
             batch.Dropped++;
-            return;
-        }
-
-        batch.Delivered++;
-        if (firstTouch)
-        {
-            batch.Touch(subscriber.Outbound);
         }
     }
 }

@@ -16,6 +16,7 @@ internal sealed class PacketDispatcher(
     SubscribeHandler subscribe,
     UnsubscribeHandler unsubscribe,
     DisconnectHandler disconnect,
+    AuthHandler auth,
     ConfigurationLease lease,
     EdgeLog log)
 {
@@ -35,13 +36,13 @@ internal sealed class PacketDispatcher(
             var frame = PacketFraming.TryReadHeader(
                 rest,
                 connection.Session is null ? connect.MaximumConnectSize : connection.MaximumInboundPacketSize,
-                connection.Session is not null && connection.Version == ProtocolVersion.V500,
+                connection.Version == ProtocolVersion.V500,
                 out var header,
                 out var headerLength,
                 out var remaining);
 
             // Judged on its first byte: a client that does not begin with CONNECT costs nothing more.
-            if (connection.Session is null && header >> 4 != (int)PacketType.Connect)
+            if (connection.Session is null && !MayComeBeforeConnAck(connection, header))
             {
                 return Fail(connection, ReasonCode.ProtocolError);
             }
@@ -82,12 +83,12 @@ internal sealed class PacketDispatcher(
                 PacketType.Publish => publish.Handle(connection, header, packet, headerLength, batch),
                 PacketType.PubAck or PacketType.PubRec or PacketType.PubRel or PacketType.PubComp => AcknowledgeHandler.Handle(connection, (PacketType)(header >> 4), body, batch),
                 PacketType.PingReq => Ping(connection, body, batch),
-                PacketType.Connect when connection.Session is not null => ReasonCode.ProtocolError,
+                PacketType.Connect when connection.Session is not null || connection.Authentication is not null => ReasonCode.ProtocolError,
                 PacketType.Connect => ConnectHandler.Decode(connection, headerLength, body, out control),
                 PacketType.Subscribe => SubscribeHandler.Decode(connection, body, out control),
                 PacketType.Unsubscribe => UnsubscribeHandler.Decode(connection, body, out control),
                 PacketType.Disconnect => disconnect.Handle(connection, body),
-                PacketType.Auth => ReasonCode.ProtocolError,
+                PacketType.Auth => AuthHandler.Decode(connection, body, out control),
                 _ => ReasonCode.MalformedPacket,
             };
 
@@ -116,6 +117,7 @@ internal sealed class PacketDispatcher(
         ConnectPacket packet => connect.HandleAsync(connection, packet),
         SubscribePacket packet => subscribe.HandleAsync(connection, packet),
         UnsubscribePacket packet => unsubscribe.HandleAsync(connection, packet),
+        AuthPacket packet => auth.HandleAsync(connection, packet),
         _ => throw new InvalidOperationException($"No handler for {control.GetType().Name}."),
     };
 
@@ -133,8 +135,19 @@ internal sealed class PacketDispatcher(
         return result;
     }
 
+    /// <summary>CONNECT first, and while its authentication goes on AUTH or DISCONNECT only (section 4.12).</summary>
+    private static bool MayComeBeforeConnAck(MqttConnection connection, byte header) => connection.Authentication is null
+        ? header >> 4 == (int)PacketType.Connect
+        : header >> 4 is (int)PacketType.Auth or (int)PacketType.Disconnect;
+
     private BatchEnd Fail(MqttConnection connection, ReasonCode reason)
     {
+        if (connection is { Session: null, Authentication: not null })
+        {
+            // No DISCONNECT before a CONNACK [MQTT-3.14.0-1]: its CONNECT is still to be answered.
+            ConnectHandler.SendRefusal(connection, reason);
+        }
+
         log.ProtocolViolation(connection.Session?.ClientId ?? "(not connected)", connection.Transport.RemoteAddress, reason.ToString());
         connection.Close(reason);
         return BatchEnd.Close;

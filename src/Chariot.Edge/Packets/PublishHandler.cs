@@ -74,12 +74,15 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
         var verbatim = view.TopicAlias == 0 && view.MessageExpirySeconds is null;
         foreach (var target in match.Targets)
         {
-            Send(target, packet, view);
+            if (!(target.NoLocal && ReferenceEquals(target.Session, publisher)))
+            {
+                Send(target, packet, view);
+            }
         }
 
         foreach (var shared in match.Shared)
         {
-            if (shared.Choose() is { } member)
+            if (shared.Choose(new ShareRequest(publisher.ClientId, entry.Topic, packet.Length)) is { } member)
             {
                 Send(member, packet, view);
             }
@@ -87,8 +90,12 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
 
         void Send(Target target, ReadOnlySpan<byte> packet, in PublishView view)
         {
-            var subscriber = target.Session.Connection;
-            if (subscriber is null || (target.NoLocal && ReferenceEquals(target.Session, publisher)))
+            if (target.Session.Connection is not { } subscriber)
+            {
+                return;
+            }
+
+            if (subscriber.Outbound.Aliases is not null && SendAliased(target, subscriber, view))
             {
                 return;
             }
@@ -100,13 +107,8 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             }
             else
             {
-                if (!begun)
-                {
-                    encoder.Begin();
-                    begun = true;
-                }
-
-                bytes = encoder.Encode(view, entry.Topic, subscriber.Version, retain: false, target.SubscriptionIdentifiers);
+                Begin();
+                bytes = encoder.Encode(view, entry.Topic, AliasUse.None, subscriber.Version, retain: false, target.SubscriptionIdentifiers, out _);
             }
 
             if (bytes.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(bytes, out var firstTouch))
@@ -115,6 +117,50 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
                 return;
             }
 
+            Delivered(subscriber, firstTouch);
+        }
+
+        // False when the topic is to be written in full, without an alias.
+        bool SendAliased(Target target, MqttConnection subscriber, in PublishView view)
+        {
+            var use = subscriber.Outbound.ChooseAlias(entry.Topic, out var alias);
+            while (use != AliasUse.None)
+            {
+                Begin();
+                var bytes = encoder.Encode(view, entry.Topic, use, subscriber.Version, retain: false, target.SubscriptionIdentifiers, out var offset);
+                if (bytes.Length > subscriber.MaximumPacketSize)
+                {
+                    return false;
+                }
+
+                switch (subscriber.Outbound.TryAppend(bytes, new AliasPatch(use, alias, offset), out var firstTouch))
+                {
+                    case AppendResult.Appended:
+                        Delivered(subscriber, firstTouch);
+                        return true;
+                    case AppendResult.Refused:
+                        batch.Dropped++;
+                        return true;
+                    default:
+                        use = AliasUse.Introduce;
+                        break;
+                }
+            }
+
+            return false;
+        }
+
+        void Begin()
+        {
+            if (!begun)
+            {
+                encoder.Begin();
+                begun = true;
+            }
+        }
+
+        void Delivered(MqttConnection subscriber, bool firstTouch)
+        {
             batch.Delivered++;
             if (firstTouch)
             {
@@ -200,6 +246,13 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
         }
 
         var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: true, makeTicket: null);
+        if (!router.Admit(job, routes.Match(entry), session))
+        {
+            // Told before anybody gets it: the client publishes it again, and whoever has it already would have it twice.
+            session.AcceptInbound(packetId, job.Refusal, batch);
+            return ReasonCode.Success;
+        }
+
         var retained = view.Retain ? router.Retain(job) : ReasonCode.Success;
         if (retained != ReasonCode.Success)
         {
@@ -207,7 +260,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             return ReasonCode.Success;
         }
 
-        var matched = MessageRouter.RouteDurable(job, routes.Match(entry), session, batch);
+        var matched = router.RouteDurable(job, routes.Match(entry), session, batch);
         if (session.IsDurable)
         {
             session.MarkStored();

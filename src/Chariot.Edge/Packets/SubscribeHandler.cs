@@ -21,12 +21,16 @@ internal sealed class SubscribeHandler(
     IGrainFactory grains,
     SessionRegistry sessions,
     RetainedMessages retainedMessages,
+    RouteTable routes,
     MessageRouter router,
     SessionServices services,
     EdgeLog log)
 {
     /// <summary>Retained messages handed over while the session's gate is held once.</summary>
     private const int ReplaySlice = 64;
+
+    /// <summary>Members of one shared subscription on this edge.</summary>
+    private const int MaximumGroupMembers = 1000;
 
     public static ReasonCode Decode(MqttConnection connection, ReadOnlySpan<byte> body, out object? control)
     {
@@ -62,7 +66,7 @@ internal sealed class SubscribeHandler(
         {
             if (reasons[i] < ReasonCode.UnspecifiedError)
             {
-                await ReplayAsync(connection, session, packet.Subscriptions[i], isNew[i]);
+                Replay(connection, session, packet.Subscriptions[i], isNew[i]);
             }
         }
 
@@ -83,6 +87,12 @@ internal sealed class SubscribeHandler(
             }
             else if (i >= limits.MaximumFiltersPerSubscribe
                 || (!session.Subscriptions.ContainsKey(subscriptions[i].Filter) && ++count > limits.MaximumSubscriptionsPerClient))
+            {
+                reasons[i] = ReasonCode.QuotaExceeded;
+            }
+            else if (subscriptions[i].Filter.StartsWith("$share/", StringComparison.Ordinal)
+                && !session.Subscriptions.ContainsKey(subscriptions[i].Filter)
+                && routes.CountMembers(subscriptions[i].Filter) >= MaximumGroupMembers)
             {
                 reasons[i] = ReasonCode.QuotaExceeded;
             }
@@ -121,17 +131,27 @@ internal sealed class SubscribeHandler(
 
     private void Acknowledge(MqttConnection connection, ushort packetId, ReasonCode[] reasons)
     {
-        var answer = new byte[16 + reasons.Length];
+        var refused = reasons.FirstOrDefault(reason => reason >= ReasonCode.UnspecifiedError);
+        var text = connection.WantsProblemInformation && refused != ReasonCode.Success ? ReasonText.Of(refused) : null;
+        var answer = new byte[Math.Min(256 + reasons.Length, connection.MaximumPacketSize)];
+        var length = PacketWriter.WriteSubAck(answer, connection.Version, packetId, reasons, text);
+        if (length == 0)
+        {
+            connection.Close(ReasonCode.PacketTooLarge);
+            return;
+        }
+
         var batch = FlushBatch.Current;
-        connection.SendControl(answer.AsSpan(0, PacketWriter.WriteSubAck(answer, connection.Version, packetId, reasons)), batch);
+        connection.SendControl(answer.AsSpan(0, length), batch);
         batch.Flush(services.Metrics);
     }
 
     /// <summary>
     /// Sends what is retained. The current message of each topic is read again under the session's gate, where live messages
-    /// are delivered too: an older value is never sent after a newer one. Waits while the client does not read.
+    /// are delivered too: an older value is never sent after a newer one. What does not fit at once follows as the client reads and
+    /// acknowledges, while its packets are handled: the replay waits for them.
     /// </summary>
-    private async ValueTask ReplayAsync(MqttConnection connection, ClientSession session, SubscriptionRecord record, bool isNew)
+    private void Replay(MqttConnection connection, ClientSession session, SubscriptionRecord record, bool isNew)
     {
         if (record.RetainHandling == 2 || (record.RetainHandling == 1 && !isNew) || record.Filter.StartsWith("$share/", StringComparison.Ordinal))
         {
@@ -139,27 +159,62 @@ internal sealed class SubscribeHandler(
         }
 
         var found = retainedMessages.Match(Encoding.UTF8.GetBytes(record.Filter));
-        for (var from = 0; from < found.Count; from += ReplaySlice)
+        if (found.Count == 0)
         {
-            ReplaySliceOf(session, record, found, from);
-            await connection.Outbound.WhenHasRoomAsync();
+            return;
+        }
+
+        Subscription? subscription;
+        lock (session.Gate)
+        {
+            session.Subscriptions.TryGetValue(record.Filter, out subscription);
+        }
+
+        var next = subscription is null ? found.Count : ReplaySliceOf(connection, session, subscription, found, 0);
+        if (next < found.Count)
+        {
+            _ = ReplayRestAsync(connection, session, subscription!, found, next);
         }
     }
 
-    private void ReplaySliceOf(ClientSession session, SubscriptionRecord record, List<ApplicationMessage> found, int from)
+    private async Task ReplayRestAsync(MqttConnection connection, ClientSession session, Subscription subscription, List<ApplicationMessage> found, int next)
+    {
+        try
+        {
+            while (next < found.Count)
+            {
+                await connection.Outbound.WhenHasRoomAsync();
+                await session.WhenHasRoomAsync();
+                next = ReplaySliceOf(connection, session, subscription, found, next);
+            }
+        }
+        catch (Exception error)
+        {
+            log.ReplayFailed(error, session.ClientId);
+            connection.Close(ReasonCode.UnspecifiedError);
+        }
+    }
+
+    /// <summary>Sends messages until there is no more room, and at most a slice; returns where to go on.</summary>
+    private int ReplaySliceOf(MqttConnection connection, ClientSession session, Subscription subscription, List<ApplicationMessage> found, int from)
     {
         var batch = FlushBatch.Current;
         var now = services.UnixMilliseconds;
+        var i = from;
         lock (session.Gate)
         {
-            if (!session.Subscriptions.TryGetValue(record.Filter, out var subscription) || !subscription.Active)
+            // The client is gone, or has given the subscription up or renewed it, which has a replay of its own.
+            if (session.Connection != connection
+                || !session.Subscriptions.TryGetValue(subscription.Record.Filter, out var current)
+                || current != subscription
+                || !subscription.Active)
             {
-                return;
+                return found.Count;
             }
 
             var target = new Target(session);
             target.Add(subscription);
-            for (var i = from; i < Math.Min(from + ReplaySlice, found.Count); i++)
+            for (; i < Math.Min(from + ReplaySlice, found.Count) && connection.Outbound.HasRoom && session.HasRoom; i++)
             {
                 if (retainedMessages.Get(found[i].Topic.Span) is { } message && message.ExpiresAt > now)
                 {
@@ -169,5 +224,6 @@ internal sealed class SubscribeHandler(
         }
 
         batch.Flush(services.Metrics);
+        return i;
     }
 }

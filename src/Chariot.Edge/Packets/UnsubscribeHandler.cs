@@ -51,9 +51,16 @@ internal sealed class UnsubscribeHandler(IGrainFactory grains, SessionRegistry s
 
     private void Acknowledge(MqttConnection connection, ushort packetId, ReasonCode[] reasons)
     {
-        var answer = new byte[16 + reasons.Length];
+        var answer = new byte[Math.Min(16 + reasons.Length, connection.MaximumPacketSize)];
+        var length = PacketWriter.WriteUnsubAck(answer, connection.Version, packetId, reasons);
+        if (length == 0)
+        {
+            connection.Close(ReasonCode.PacketTooLarge);
+            return;
+        }
+
         var batch = FlushBatch.Current;
-        connection.SendControl(answer.AsSpan(0, PacketWriter.WriteUnsubAck(answer, connection.Version, packetId, reasons)), batch);
+        connection.SendControl(answer.AsSpan(0, length), batch);
         batch.Flush(services.Metrics);
     }
 }

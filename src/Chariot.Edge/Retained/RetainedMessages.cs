@@ -7,26 +7,36 @@ namespace Chariot.Edge.Retained;
 
 /// <summary>
 /// This edge's replica of the retained messages, by topic level: a filter is answered in the size of its answer, not of the
-/// store. Thread-safe.
+/// store. A <c>+</c> above many levels is answered from the other end: by the topics that end with the filter's last level.
+/// Thread-safe.
 /// </summary>
 internal sealed partial class RetainedMessages
 {
     private readonly Lock _gate = new();
     private readonly Node _root = new(null, []);
+    private readonly Dictionary<byte[], LastLevel> _byLastLevel = new(TopicBytesComparer.Instance);
     private int _count;
+    private long _bytes;
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Levels and messages that the last <see cref="Match"/> looked at.</summary>
+    public int Visited { get; private set; }
+
+    /// <summary>Bytes of topics, properties and payloads.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
     /// <summary>
-    /// Stores or replaces the message of its topic; false when <paramref name="maximum"/> topics are held already. An older
-    /// message (by id) never replaces a newer one.
+    /// Stores or replaces the message of its topic; false when <paramref name="maximum"/> topics are held already, or more than
+    /// <paramref name="maximumBytes"/> would be. An older message (by id) never replaces a newer one.
     /// </summary>
-    public bool Set(ApplicationMessage message, int maximum)
+    public bool Set(ApplicationMessage message, int maximum, long maximumBytes = long.MaxValue)
     {
         lock (_gate)
         {
             var node = Find(message.Topic.Span);
-            if (node?.Message is null && _count >= maximum)
+            var added = message.Size - (node?.Message?.Size ?? 0);
+            if ((node?.Message is null && _count >= maximum) || (added > 0 && _bytes + added > maximumBytes))
             {
                 return false;
             }
@@ -35,13 +45,16 @@ internal sealed partial class RetainedMessages
             if (node.Message is null)
             {
                 _count++;
+                Link(node);
             }
             else if (node.Message.Id > message.Id)
             {
                 return true;
             }
 
+            _bytes += added;
             node.Message = message;
+            Expect(message);
             return true;
         }
     }
@@ -63,14 +76,7 @@ internal sealed partial class RetainedMessages
                 return false;
             }
 
-            node.Message = null;
-            _count--;
-            while (node.Parent is { } parent && node.Message is null && node.Children is not { Count: > 0 })
-            {
-                parent.Children!.Remove(node.Level);
-                node = parent;
-            }
-
+            Clear(node);
             return true;
         }
     }
@@ -96,12 +102,21 @@ internal sealed partial class RetainedMessages
             List<Node> current = [_root];
             List<Node> next = [];
             var first = true;
+            var ends = FindLastLevel(filter);
+            Visited = 0;
+            if (ends is { Count: 0 })
+            {
+                return [];
+            }
+
             foreach (var range in filter.Split((byte)'/'))
             {
                 var level = filter[range];
                 if (level.SequenceEqual("#"u8))
                 {
-                    return Descend(current, first);
+                    var below = Descend(current, first);
+                    Visited += below.Count;
+                    return below;
                 }
 
                 next.Clear();
@@ -114,6 +129,12 @@ internal sealed partial class RetainedMessages
 
                     if (level.SequenceEqual("+"u8))
                     {
+                        if (ends is not null && next.Count + node.Children.Count > ends.Count)
+                        {
+                            Visited += ends.Count;
+                            return MatchFromTheEnd(filter, ends);
+                        }
+
                         next.AddRange(first ? node.Children.Values.Where(child => !child.IsReserved) : node.Children.Values);
                     }
                     else if (node.FindChild(level) is { } child)
@@ -123,6 +144,7 @@ internal sealed partial class RetainedMessages
                 }
 
                 (current, next) = (next, current);
+                Visited += current.Count;
                 first = false;
             }
 
@@ -152,6 +174,19 @@ internal sealed partial class RetainedMessages
         }
 
         return found;
+    }
+
+    private void Clear(Node node)
+    {
+        _bytes -= node.Message!.Size;
+        _count--;
+        node.Message = null;
+        Unlink(node);
+        while (node.Parent is { } parent && node.Message is null && node.Children is not { Count: > 0 })
+        {
+            parent.Children!.Remove(node.Level);
+            node = parent;
+        }
     }
 
     private Node? Find(ReadOnlySpan<byte> topic)
@@ -194,6 +229,10 @@ internal sealed partial class RetainedMessages
         public readonly byte[] Level = level;
         public Dictionary<byte[], Node>? Children;
         public ApplicationMessage? Message;
+
+        /// <summary>Other topics that end with the same level and have a message.</summary>
+        public Node? NextAlike;
+        public Node? PreviousAlike;
 
         public bool IsReserved => Level.Length > 0 && Level[0] == '$';
 

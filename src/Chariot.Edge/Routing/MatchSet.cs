@@ -16,10 +16,14 @@ internal sealed class Target(ClientSession session)
     public uint[] SubscriptionIdentifiers = [];
     public Subscription? Subscription;
 
+    /// <summary>The shared subscription that it is a member of; null for an ordinary one.</summary>
+    public SharedGroup? Share;
+
     public void Add(Subscription subscription)
     {
         var record = subscription.Record;
         Subscription = subscription;
+        Share = subscription.Share;
         Qos = record.QualityOfService > Qos ? record.QualityOfService : Qos;
         // No Local holds the copy back only when every matching subscription asks for it.
         NoLocal &= record.NoLocal;
@@ -28,41 +32,6 @@ internal sealed class Target(ClientSession session)
         {
             SubscriptionIdentifiers = [.. SubscriptionIdentifiers, record.SubscriptionIdentifier];
         }
-    }
-}
-
-/// <summary>Members of one shared subscription that match a topic; each message goes to one of them.</summary>
-internal sealed class SharedTarget
-{
-    private uint _next;
-
-    public Target[] Members { get; set; } = [];
-
-    /// <summary>The next connected member with head-room, in turn; else any connected one; else an offline durable one.</summary>
-    public Target? Choose()
-    {
-        var start = Interlocked.Increment(ref _next);
-        Target? connected = null;
-        Target? offline = null;
-        for (uint i = 0; i < Members.Length; i++)
-        {
-            var member = Members[(start + i) % (uint)Members.Length];
-            var connection = member.Session.Connection;
-            if (connection is null)
-            {
-                offline ??= member.Session.IsDurable ? member : null;
-            }
-            else if (member.Session.HasHeadroom)
-            {
-                return member;
-            }
-            else
-            {
-                connected ??= member;
-            }
-        }
-
-        return connected ?? offline;
     }
 }
 

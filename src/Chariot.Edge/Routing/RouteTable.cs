@@ -20,11 +20,15 @@ internal sealed class RouteTable
     private readonly Dictionary<byte[], List<Subscription>> _exact = new(TopicBytesComparer.Instance);
     private readonly FilterTrie _wildcards = new();
     private readonly long[] _shardVersions = new long[Shards];
+    private readonly Dictionary<string, SharedGroup> _groups = new(StringComparer.Ordinal);
     private readonly List<Subscription> _matches = [];
     private readonly Dictionary<ClientSession, Target> _bySession = [];
     private long _wildcardVersion;
     private ConcurrentDictionary<byte[], TopicEntry> _topics = new(TopicBytesComparer.Instance);
     private int _topicCount;
+
+    /// <summary>How shared subscriptions choose their members.</summary>
+    public SharedSubscriptions Sharing { get; } = new();
 
     public int MaximumTopicLength { get; set; } = 1024;
 
@@ -34,6 +38,7 @@ internal sealed class RouteTable
     {
         lock (_gate)
         {
+            Join(subscription);
             if (IsWildcard(subscription.Filter))
             {
                 _wildcards.Add(subscription);
@@ -56,6 +61,7 @@ internal sealed class RouteTable
     {
         lock (_gate)
         {
+            Leave(subscription);
             if (IsWildcard(subscription.Filter))
             {
                 _wildcards.Remove(subscription);
@@ -79,6 +85,44 @@ internal sealed class RouteTable
                 subscription.Active = active;
                 Touch(subscription.Filter);
             }
+        }
+    }
+
+    /// <summary>Members of a shared subscription on this edge, connected or not.</summary>
+    public IReadOnlyList<Subscription> MembersOf(string filter)
+    {
+        lock (_gate)
+        {
+            return _groups.TryGetValue(filter, out var group) ? [.. group.Members] : [];
+        }
+    }
+
+    /// <summary>Whether there is a shared subscription.</summary>
+    public bool HasGroups
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _groups.Count > 0;
+            }
+        }
+    }
+
+    public int CountMembers(string filter)
+    {
+        lock (_gate)
+        {
+            return _groups.TryGetValue(filter, out var group) ? group.Members.Count : 0;
+        }
+    }
+
+    /// <summary>The shared subscription with this <see cref="SharedGroup.Mark"/>; null when it has no member any more.</summary>
+    public SharedGroup? FindGroup(uint mark)
+    {
+        lock (_gate)
+        {
+            return mark == 0 ? null : _groups.Values.FirstOrDefault(group => group.Mark == mark);
         }
     }
 
@@ -131,7 +175,7 @@ internal sealed class RouteTable
 
             _wildcards.Match(entry.Topic, _matches);
             var targets = new List<Target>(_matches.Count);
-            Dictionary<(string Group, string Filter), List<Target>>? groups = null;
+            Dictionary<SharedGroup, List<Target>>? groups = null;
             _bySession.Clear();
             foreach (var subscription in _matches)
             {
@@ -140,13 +184,12 @@ internal sealed class RouteTable
                     continue;
                 }
 
-                if (subscription.Group is { } group)
+                if (subscription.Share is { } group)
                 {
-                    var key = (group, subscription.Record.Filter);
                     groups ??= [];
-                    if (!groups.TryGetValue(key, out var members))
+                    if (!groups.TryGetValue(group, out var members))
                     {
-                        groups[key] = members = [];
+                        groups[group] = members = [];
                     }
 
                     var member = new Target(subscription.Session);
@@ -164,8 +207,33 @@ internal sealed class RouteTable
                 target.Add(subscription);
             }
 
-            var shared = groups is null ? [] : groups.Values.Select(members => new SharedTarget { Members = [.. members] }).ToArray();
+            var shared = groups is null ? [] : groups.Select(pair => new SharedTarget(pair.Key, [.. pair.Value])).ToArray();
             return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], shared);
+        }
+    }
+
+    private void Join(Subscription subscription)
+    {
+        if (subscription.Group is null)
+        {
+            return;
+        }
+
+        var filter = subscription.Record.Filter;
+        if (!_groups.TryGetValue(filter, out var group))
+        {
+            _groups[filter] = group = new SharedGroup(filter, Sharing);
+        }
+
+        group.Members.Add(subscription);
+        subscription.Share = group;
+    }
+
+    private void Leave(Subscription subscription)
+    {
+        if (subscription.Share is { } group && group.Members.Remove(subscription) && group.Members.Count == 0)
+        {
+            _groups.Remove(group.Filter);
         }
     }
 

@@ -32,6 +32,9 @@ internal sealed class Subscription
     /// <summary>Share name; null for an ordinary subscription.</summary>
     public string? Group { get; }
 
+    /// <summary>The shared subscription that it belongs to while it is in the route table.</summary>
+    public SharedGroup? Share { get; set; }
+
     /// <summary>False while the ACL no longer covers it: it stays in the session and delivers nothing.</summary>
     public bool Active { get; set; } = true;
 }

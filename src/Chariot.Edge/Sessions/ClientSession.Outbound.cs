@@ -29,6 +29,7 @@ internal sealed partial class ClientSession
     private bool _loading;
     private Task _load = Task.CompletedTask;
     private bool _hadRows;
+    private bool _mayHoldUnloadedIds;
     private long _waitingBytes;
     private long _waitingCount;
 
@@ -41,35 +42,37 @@ internal sealed partial class ClientSession
 
     /// <summary>
     /// Takes a message for this session at <paramref name="qos"/> 1 or 2. Sent at once when there is room, queued otherwise.
-    /// For a durable session <paramref name="job"/> collects what must be stored and what its publisher waits for.
+    /// For a durable session <paramref name="job"/> collects what must be stored and what its publisher waits for. False when the
+    /// session has ended, or ends with a connection that is gone: another member of a shared subscription should have it.
     /// </summary>
-    public void Deliver(PublishJob job, Target target, QualityOfService qos, bool retain, FlushBatch batch)
+    public bool Deliver(PublishJob job, Target target, QualityOfService qos, bool retain, FlushBatch batch)
     {
         lock (Gate)
         {
-            if (Ended)
+            if (Ended || (!_isDurable && _connection is null))
             {
-                return;
+                return false;
             }
 
             var message = job.Message;
             if (!_isDurable)
             {
-                DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);
-                return;
+                DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);
+                return true;
             }
 
-            if (_waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
+            if (!job.IsAdmitted && _waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
             {
                 batch.Dropped++;
                 job.Refuse(ReasonCode.QuotaExceeded);
-                return;
+                return true;
             }
 
-            var delivery = new Delivery(message, qos, ++_lastSequence) { Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers };
+            var delivery = new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers };
             if (job.StoresFirst)
             {
                 // QoS 2: the row, with its packet id where it has one, is committed before the first byte goes out.
+                delivery.Ticket = job.TicketForTarget();
                 Persist(delivery, job.Work);
                 delivery.AwaitsCommit = true;
                 if (CanSend)
@@ -96,6 +99,8 @@ internal sealed partial class ClientSession
                 Persist(delivery, job.Work);
                 Enqueue(delivery);
             }
+
+            return true;
         }
     }
 
@@ -337,6 +342,9 @@ internal sealed partial class ClientSession
             _loading = true;
             _load = Task.Run(LoadMoreAsync);
         }
+
+        FetchBacklog();
+        TellOfRoom();
     }
 
     private void Finish(Delivery delivery, FlushBatch batch)
@@ -349,21 +357,36 @@ internal sealed partial class ClientSession
         }
     }
 
-    private void CollectTickets(List<PublishTicket> tickets)
+    /// <summary>
+    /// Takes the tickets of what ends here. What another member of a shared subscription may have goes to <paramref name="moving"/> with
+    /// its ticket, or stays for who moves its row.
+    /// </summary>
+    private void CollectTickets(List<PublishTicket> tickets, List<Delivery> moving)
     {
-        foreach (var delivery in _inflight.Values)
+        foreach (var delivery in _inflight.Values.OrderBy(delivery => delivery.Sequence))
         {
-            delivery.Done = true;
-            if (delivery.TakeTicket() is { } ticket)
-            {
-                tickets.Add(ticket);
-            }
+            Collect(delivery);
         }
 
         for (var i = 0; i < _queue.Count; i++)
         {
-            _queue[i].Done = true;
-            if (_queue[i].TakeTicket() is { } ticket)
+            Collect(_queue[i]);
+        }
+
+        void Collect(Delivery delivery)
+        {
+            if (delivery.MayMove && !delivery.Moved)
+            {
+                if (delivery.Durability == Durability.None)
+                {
+                    moving.Add(delivery);
+                }
+
+                return;
+            }
+
+            delivery.Done = true;
+            if (delivery.TakeTicket() is { } ticket)
             {
                 tickets.Add(ticket);
             }

@@ -55,9 +55,17 @@ internal sealed partial class ClientSession
     /// Removes stored rows that may no longer be delivered and are not in memory. The rights must have been changed before: a
     /// read of the queue that is under way judges by them what it has read.
     /// </summary>
-    public async Task PurgeStoredAsync(PublishPredicate isDenied)
+    public Task PurgeStoredAsync(PublishPredicate isDenied) => ExamineStoredAsync(after => PurgeRowsAsync(isDenied, after));
+
+    /// <summary>
+    /// Lets <paramref name="examine"/> read rows that are not in memory, those above the sequence that it gets, and holds off readers of
+    /// the queue meanwhile. Not called when there are none.
+    /// </summary>
+    public async Task ExamineStoredAsync(Func<long, Task> examine)
     {
         var after = 0L;
+        // For others who want the same.
+        var examined = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         while (true)
         {
             Task load;
@@ -71,6 +79,7 @@ internal sealed partial class ClientSession
                 if (!_loading)
                 {
                     _loading = true;
+                    _load = examined.Task;
                     after = _lastInMemory;
                     break;
                 }
@@ -83,7 +92,7 @@ internal sealed partial class ClientSession
 
         try
         {
-            await PurgeRowsAsync(isDenied, after);
+            await examine(after);
         }
         finally
         {
@@ -94,6 +103,7 @@ internal sealed partial class ClientSession
                 Fill(batch);
             }
 
+            examined.SetResult();
             batch.Flush(Services.Metrics);
         }
     }

@@ -19,18 +19,33 @@ internal sealed partial class ClientSession
         _waitingBytes = size.Bytes;
         _spilled = size.Count > 0;
         _hadRows = true;
+        _mayHoldUnloadedIds = size.Count > 0;
+        foreach (var share in _shares)
+        {
+            share.HasBacklog |= size.Count > 0;
+        }
     }
 
     /// <summary>The row of <paramref name="delivery"/> is committed.</summary>
     public void OnStored(Delivery delivery, FlushBatch batch)
     {
         PublishTicket? ticket;
+        var moves = false;
         lock (Gate)
         {
             delivery.Durability = Durability.Stored;
             ticket = delivery.TakeTicket();
             DropSettledSpills();
-            if (delivery.Done || Ended)
+            if (delivery.Moved)
+            {
+                // Its row goes with it.
+                delivery.AwaitsCommit = false;
+            }
+            else if (Ended && delivery.MayMove)
+            {
+                moves = _claimed.Add(delivery.Sequence);
+            }
+            else if (delivery.Done || Ended)
             {
                 RemoveRow(delivery);
             }
@@ -47,6 +62,10 @@ internal sealed partial class ClientSession
         }
 
         ticket?.Complete(batch);
+        if (moves)
+        {
+            Services.Redelivery.GiveRow(this, delivery);
+        }
     }
 
     /// <summary>The store refused the row: its publisher is not acknowledged; the delivery itself goes on in memory only when QoS 1.</summary>
@@ -63,6 +82,17 @@ internal sealed partial class ClientSession
                 _waitingCount--;
                 _waitingBytes -= delivery.Message.Size;
                 DropSettledSpills();
+            }
+            else if (delivery.AwaitsCommit && delivery.Qos == QualityOfService.AtLeastOnce)
+            {
+                // It came from another member of a shared subscription: better sent from memory than not at all.
+                delivery.AwaitsCommit = false;
+                if (delivery.PacketId != 0 && _inflight.ContainsKey(delivery.PacketId) && _connection is not null)
+                {
+                    Send(delivery, batch);
+                }
+
+                Fill(batch);
             }
             else if (delivery.AwaitsCommit)
             {
@@ -179,7 +209,11 @@ internal sealed partial class ClientSession
             after = _lastInMemory;
         }
 
-        var rows = await Services.Store.ReadQueueAsync(SessionId, after, LoadSize);
+        // After a restart the packet ids of QoS 2 are known from the rows alone: all that can have one are read at once, or a new
+        // delivery could be given an id that a later row has.
+        var size = _mayHoldUnloadedIds ? Math.Max(LoadSize, Services.Limits.MaximumInflight) : LoadSize;
+        var rows = await Services.Store.ReadQueueAsync(SessionId, after, size);
+        _mayHoldUnloadedIds = false;
         var batch = FlushBatch.Current;
         lock (Gate)
         {
@@ -200,12 +234,15 @@ internal sealed partial class ClientSession
                     continue;
                 }
 
+                uint[] identifiers = [.. row.SubscriptionIdentifiers];
+                var mark = SharedGroup.TakeMark(ref identifiers);
                 _queue.PushBack(new Delivery(row.Message, row.Qos, row.Sequence)
                 {
                     PacketId = row.PacketId,
                     State = row.State,
                     Retain = row.Retain,
-                    SubscriptionIdentifiers = [.. row.SubscriptionIdentifiers],
+                    SubscriptionIdentifiers = identifiers,
+                    Share = mark == 0 ? null : Array.Find(_shares, share => share.Mark == mark),
                     Durability = Durability.Stored,
                     Sent = row.PacketId != 0,
                 });
@@ -216,7 +253,7 @@ internal sealed partial class ClientSession
                 }
             }
 
-            if (rows.Count < LoadSize && _lastSequence == through)
+            if (rows.Count < size && _lastSequence == through)
             {
                 _spilled = false;
                 _lastInMemory = through;

@@ -12,7 +12,7 @@ namespace Chariot.Edge.Sessions;
 /// The live state of one client: subscriptions, window of unacknowledged deliveries, queue. Outlives its connection when it
 /// is durable. All of it is guarded by <see cref="Gate"/>, which is held for microseconds and never across an await or a
 /// call into the store that waits. Outbound state is in ClientSession.Outbound.cs, its rows in ClientSession.Stored.cs, QoS 2 from the client in
-/// ClientSession.Inbound.cs.
+/// ClientSession.Inbound.cs, what belongs to shared subscriptions in ClientSession.Shared.cs.
 /// </summary>
 internal sealed partial class ClientSession(string clientId, long sessionId, Principal principal, SessionServices services)
 {
@@ -62,6 +62,13 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     /// <summary>By filter as the client wrote it.</summary>
     public Dictionary<string, Subscription> Subscriptions { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Voids the decisions that were cached under the rights in force, without changing these.</summary>
+    public void RenewAccess()
+    {
+        var access = _access;
+        Interlocked.CompareExchange(ref _access, new ClientAccess(access.List), access);
+    }
+
     public void SetExpiry(uint seconds)
     {
         ExpirySeconds = seconds;
@@ -110,6 +117,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
 
             _connection = null;
             DisconnectedAt = now;
+            TellOfRoom();
             return true;
         }
     }
@@ -123,6 +131,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     public void End(FlushBatch batch)
     {
         List<PublishTicket> tickets = [];
+        List<Delivery> moving = [];
         MqttConnection? connection;
         lock (Gate)
         {
@@ -134,13 +143,14 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             Ended = true;
             connection = _connection;
             _connection = null;
-            CollectTickets(tickets);
+            CollectTickets(tickets, moving);
             _inflight.Clear();
             _queue.Clear();
             _unpersisted.Clear();
             _unsettledSpills.Clear();
             _inbound.Clear();
             _spilled = false;
+            TellOfRoom();
         }
 
         foreach (var ticket in tickets)
@@ -150,7 +160,12 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
 
         // It came while the session was being removed, and would wait for messages for ever.
         connection?.Close(ReasonCode.SessionTakenOver);
-        if (_hadRows)
+        Services.Redelivery.Give(this, moving);
+        if (_hadRows && Services.Redelivery.HasGroups)
+        {
+            _ = Services.Redelivery.MoveRowsThenDeleteAsync(SessionId, this);
+        }
+        else if (_hadRows)
         {
             var id = SessionId;
             Services.Store.Submit(new RowWork(Services, transaction => transaction.DeleteSession(id)));

@@ -1,5 +1,6 @@
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
+using Chariot.Edge.Routing;
 
 namespace Chariot.Edge.Sessions;
 
@@ -26,6 +27,9 @@ internal sealed class Delivery(ApplicationMessage message, QualityOfService qos,
     /// <summary>Order within the session; key of its queue row.</summary>
     public readonly long Sequence = sequence;
 
+    /// <summary>The shared subscription that chose this session for it; null for an ordinary one.</summary>
+    public SharedGroup? Share;
+
     public bool Retain;
     public uint[] SubscriptionIdentifiers = [];
 
@@ -44,6 +48,9 @@ internal sealed class Delivery(ApplicationMessage message, QualityOfService qos,
     /// <summary>Sent on this or an earlier connection, so that the next transmission carries DUP.</summary>
     public bool Sent;
 
+    /// <summary>It has gone to another member of its shared subscription, with its row.</summary>
+    public bool Moved;
+
     /// <summary>The subscriber has finished with it, or it was removed.</summary>
     public bool Done;
 
@@ -52,6 +59,11 @@ internal sealed class Delivery(ApplicationMessage message, QualityOfService qos,
 
     /// <summary>The publish that waits for this delivery; null when none does (any more).</summary>
     public PublishTicket? Ticket;
+
+    /// <summary>
+    /// Whether another member of the shared subscription may have it: never what was sent at QoS 2 [MQTT-4.8.2-5].
+    /// </summary>
+    public bool MayMove => Share is not null && !Done && (Qos == QualityOfService.AtLeastOnce || (!Sent && State == DeliveryState.Pending));
 
     public PublishTicket? TakeTicket()
     {

@@ -15,6 +15,7 @@ namespace Chariot.Edge.Sessions;
 internal sealed class DeliveryWork(SessionServices services) : StoreWork
 {
     private readonly List<(ClientSession Session, Delivery Delivery)> _rows = [];
+    private List<(long SessionId, long Sequence)>? _moved;
 
     /// <summary>QoS 2: the durable publisher whose packet id is stored with the message.</summary>
     public (ClientSession Session, ushort PacketId)? Inbound { get; set; }
@@ -31,9 +32,12 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
     /// <summary>QoS 2: what may leave only after the commit: copies for targets without a row, and PUBREC.</summary>
     public Action<FlushBatch, ReasonCode>? AfterCommit { get; set; }
 
-    public bool IsEmpty => _rows.Count == 0 && Inbound is null && Retained is null;
+    public bool IsEmpty => _rows.Count == 0 && _moved is null && Inbound is null && Retained is null;
 
     public void Add(ClientSession session, Delivery delivery) => _rows.Add((session, delivery));
+
+    /// <summary>The delivery leaves the queue of another member: in the same commit, so that it is in one of the two at any time.</summary>
+    public void Move(long sessionId, long sequence) => (_moved ??= []).Add((sessionId, sequence));
 
     public override void Apply(IStoreTransaction transaction)
     {
@@ -51,7 +55,12 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
                 transaction.PutMessage(last);
             }
 
-            transaction.PutDelivery(session.SessionId, delivery.Sequence, delivery.Message.Id, delivery.Qos, delivery.Qos == QualityOfService.ExactlyOnce ? delivery.PacketId : (ushort)0, delivery.State, delivery.Retain, ImmutableCollectionsMarshal.AsImmutableArray(delivery.SubscriptionIdentifiers));
+            transaction.PutDelivery(session.SessionId, delivery.Sequence, delivery.Message.Id, delivery.Qos, delivery.Qos == QualityOfService.ExactlyOnce ? delivery.PacketId : (ushort)0, delivery.State, delivery.Retain, Identifiers(delivery));
+        }
+
+        foreach (var (sessionId, sequence) in _moved ?? [])
+        {
+            transaction.DeleteDelivery(sessionId, sequence);
         }
 
         if (Retained is { } retained)
@@ -59,6 +68,9 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
             retained.Replica.Store(retained.Topic, transaction);
         }
     }
+
+    private static ImmutableArray<uint> Identifiers(Delivery delivery) =>
+        ImmutableCollectionsMarshal.AsImmutableArray(delivery.Share is { } share ? [.. delivery.SubscriptionIdentifiers, share.Mark] : delivery.SubscriptionIdentifiers);
 
     public override void OnCommitted()
     {

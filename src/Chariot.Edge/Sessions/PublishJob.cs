@@ -26,6 +26,12 @@ internal sealed class PublishJob(SessionServices services, ApplicationMessage me
 
     public bool HasSharedMembers => _shared is not null;
 
+    /// <summary>Every durable target has been asked for room.</summary>
+    public bool IsAdmitted { get; set; }
+
+    /// <summary>The publisher that waits for a delivery which moves from one member of a shared subscription to another.</summary>
+    public PublishTicket? Carried { get; set; }
+
     public DeliveryWork Work => _work ??= new DeliveryWork(services);
 
     public bool HasWork => _work is { IsEmpty: false };
@@ -40,7 +46,9 @@ internal sealed class PublishJob(SessionServices services, ApplicationMessage me
     {
         if (makeTicket is null)
         {
-            return null;
+            var carried = Carried;
+            Carried = null;
+            return carried;
         }
 
         _ticket ??= makeTicket();

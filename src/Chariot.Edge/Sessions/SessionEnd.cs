@@ -27,6 +27,10 @@ internal sealed class SessionEnd(SessionRegistry sessions, MessageRouter router,
             sessions.Remove(session, batch);
             batch.Flush(services.Metrics);
         }
+        else
+        {
+            session.OfferWaiting();
+        }
 
         await grains.GetGrain<ISessionGrain>(session.ClientId).CloseAsync(session.Epoch, session.ExpirySeconds, keepWill);
     }
@@ -52,16 +56,18 @@ internal sealed class SessionEnd(SessionRegistry sessions, MessageRouter router,
 
         session.Will = null;
         session.WillDueAt = null;
-        // Asked again: the right may be gone since CONNECT.
-        if (!session.Access.List.AllowsPublish(will.Topic))
+        services.InBackground(batch =>
         {
-            log.WillDenied(session.ClientId);
-            return;
-        }
-
-        var batch = FlushBatch.Current;
-        router.PublishWill(will, session, batch);
-        batch.Flush(services.Metrics);
+            // Asked again: the right may be gone since CONNECT. A change of rights waits until this is over.
+            if (session.Access.List.AllowsPublish(will.Topic))
+            {
+                router.PublishWill(will, session, batch);
+            }
+            else
+            {
+                log.WillDenied(session.ClientId);
+            }
+        });
     }
 
     /// <summary>The session's time is over.</summary>

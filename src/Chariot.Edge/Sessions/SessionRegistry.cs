@@ -8,9 +8,17 @@ using Chariot.Edge.Routing;
 namespace Chariot.Edge.Sessions;
 
 /// <summary>The sessions that this edge holds, by client id, and their routes.</summary>
-internal sealed class SessionRegistry(RouteTable routes, SessionServices services)
+internal sealed class SessionRegistry
 {
     private readonly ConcurrentDictionary<string, ClientSession> _sessions = new(StringComparer.Ordinal);
+    private readonly RouteTable _routes;
+    private readonly SessionServices _services;
+
+    public SessionRegistry(RouteTable routes, SessionServices services)
+    {
+        (_routes, _services) = (routes, services);
+        services.Redelivery = new SharedRedelivery(routes, services);
+    }
 
     public int Count => _sessions.Count;
 
@@ -32,7 +40,7 @@ internal sealed class SessionRegistry(RouteTable routes, SessionServices service
                 return held;
             }
 
-            var session = new ClientSession(clientId, opened.SessionId, principal, services) { Epoch = opened.Epoch };
+            var session = new ClientSession(clientId, opened.SessionId, principal, _services) { Epoch = opened.Epoch };
             if (held is null ? _sessions.TryAdd(clientId, session) : _sessions.TryUpdate(clientId, session, held))
             {
                 if (held is not null)
@@ -54,9 +62,9 @@ internal sealed class SessionRegistry(RouteTable routes, SessionServices service
     /// <summary>Adds a session that was loaded from the store, its client being away.</summary>
     public ClientSession AddStored(SessionRecord record)
     {
-        var session = new ClientSession(record.ClientId, record.SessionId, record.Principal, services) { Epoch = record.Epoch, Will = record.Will };
+        var session = new ClientSession(record.ClientId, record.SessionId, record.Principal, _services) { Epoch = record.Epoch, Will = record.Will };
         session.SetExpiry(record.ExpirySeconds);
-        session.SetAway(record.DisconnectedAt ?? services.Time.GetUtcNow());
+        session.SetAway(record.DisconnectedAt ?? _services.Time.GetUtcNow());
         _sessions[record.ClientId] = session;
         foreach (var subscription in record.Subscriptions)
         {
@@ -91,11 +99,21 @@ internal sealed class SessionRegistry(RouteTable routes, SessionServices service
             session.Subscriptions.Remove(record.Filter, out replaced);
             session.Subscriptions[record.Filter] = subscription;
             // The new one first: there is no gap in which a message matches neither.
-            routes.Add(subscription);
+            _routes.Add(subscription);
             if (replaced is not null)
             {
-                routes.Remove(replaced);
+                _routes.Remove(replaced);
             }
+
+            if (subscription.Share is { } share)
+            {
+                session.Joined(share);
+            }
+        }
+
+        if (subscription.Share is { HasBacklog: true } backlog)
+        {
+            _services.Redelivery.Reclaim(backlog);
         }
 
         return replaced is null;
@@ -103,12 +121,21 @@ internal sealed class SessionRegistry(RouteTable routes, SessionServices service
 
     public void Unsubscribe(ClientSession session, string filter)
     {
+        Subscription? subscription;
         lock (session.Gate)
         {
-            if (session.Subscriptions.Remove(filter, out var subscription))
+            if (!session.Subscriptions.Remove(filter, out subscription))
             {
-                routes.Remove(subscription);
+                return;
             }
+
+            _routes.Remove(subscription);
+        }
+
+        if (subscription.Share is { } share)
+        {
+            // What is in flight completes [MQTT-3.10.4-3]; what was not sent yet is the group's.
+            _ = LeaveAsync(session, share);
         }
     }
 
@@ -126,7 +153,7 @@ internal sealed class SessionRegistry(RouteTable routes, SessionServices service
                 var allowed = session.Access.List.AllowsSubscribe(subscription.Record.Filter);
                 if (allowed != subscription.Active)
                 {
-                    routes.SetActive(subscription, allowed);
+                    _routes.SetActive(subscription, allowed);
                     _ = allowed ? resumed++ : suspended++;
                 }
             }
@@ -135,13 +162,25 @@ internal sealed class SessionRegistry(RouteTable routes, SessionServices service
         return (suspended, resumed);
     }
 
+    private async Task LeaveAsync(ClientSession session, SharedGroup share)
+    {
+        await _services.Redelivery.LeaveAsync(session, share);
+        lock (session.Gate)
+        {
+            if (!session.Subscriptions.ContainsKey(share.Filter))
+            {
+                session.Left(share);
+            }
+        }
+    }
+
     private void RemoveRoutes(ClientSession session)
     {
         lock (session.Gate)
         {
             foreach (var subscription in session.Subscriptions.Values)
             {
-                routes.Remove(subscription);
+                _routes.Remove(subscription);
             }
 
             session.Subscriptions.Clear();

@@ -8,6 +8,8 @@ namespace Chariot.Edge.Sessions;
 /// <summary>What every session of this edge uses; one per edge.</summary>
 internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer acknowledgements, EdgeMetrics metrics, EdgeLog log, TimeProvider time)
 {
+    private readonly Lock _backgroundGate = new();
+
     public IMessageStore Store { get; } = store;
 
     public AckOrPersistTimer Acknowledgements { get; } = acknowledgements;
@@ -23,6 +25,41 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
 
     /// <summary>Store callbacks deliver too; a change of configuration waits for them as for read batches.</summary>
     public BatchMarker StoreCallbacks { get; } = new();
+
+    /// <summary>Wills and moves between members of shared subscriptions; see <see cref="InBackground"/>.</summary>
+    public BatchMarker Background { get; } = new();
+
+    /// <summary>Set by <see cref="SessionRegistry"/>, which has the routes that it needs.</summary>
+    public SharedRedelivery Redelivery { get; set; } = null!;
+
+    /// <summary>
+    /// Does work that decides on rights and delivers, outside of a read batch or a store callback, so that a change of configuration can
+    /// wait for it as well. One at a time; must not be called under a session's gate.
+    /// </summary>
+    public void InBackground(Action<FlushBatch> work)
+    {
+        var batch = FlushBatch.Current;
+        if (_backgroundGate.IsHeldByCurrentThread)
+        {
+            work(batch);
+            return;
+        }
+
+        lock (_backgroundGate)
+        {
+            Background.Enter();
+            try
+            {
+                work(batch);
+            }
+            finally
+            {
+                Background.Leave();
+            }
+        }
+
+        batch.Flush(Metrics);
+    }
 
     public long UnixMilliseconds => Time.GetUtcNow().ToUnixTimeMilliseconds();
 }

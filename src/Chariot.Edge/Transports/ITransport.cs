@@ -1,3 +1,5 @@
+using Chariot.Edge.Authentication;
+
 namespace Chariot.Edge.Transports;
 
 /// <summary>
@@ -22,4 +24,7 @@ internal interface ITransport
     string RemoteAddress { get; }
 
     bool Secure { get; }
+
+    /// <summary>The client's certificate as the handshake accepted it; null without one.</summary>
+    ClientCertificate? ClientCertificate => null;
 }

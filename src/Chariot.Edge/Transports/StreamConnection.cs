@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Net.Sockets;
+using Chariot.Edge.Authentication;
 using Microsoft.AspNetCore.Connections;
 
 namespace Chariot.Edge.Transports;
@@ -36,6 +37,9 @@ internal sealed class StreamConnection : DefaultConnectionContext
 
     public bool Secure => _stream is SslStream;
 
+    /// <summary>See <see cref="ITransport.ClientCertificate"/>.</summary>
+    public ClientCertificate? ClientCertificate => (_stream as ServerTlsStream)?.ClientCertificate;
+
     /// <summary>May be called at any time and more than once.</summary>
     public override void Abort(ConnectionAbortedException abortReason)
     {
@@ -56,9 +60,10 @@ internal sealed class StreamConnection : DefaultConnectionContext
 
             _socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException or IOException or InvalidOperationException or TimeoutException)
+        catch (Exception)
         {
-            // The client was faster: there is nobody to tell.
+            // The client was faster, or TLS is in a state that has no orderly end, such as a renegotiation that was refused; OpenSSL's
+            // exception for that is not public. There is nobody to tell.
             _socket.Dispose();
         }
 

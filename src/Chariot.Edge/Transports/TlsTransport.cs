@@ -1,15 +1,17 @@
-using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using Chariot.Edge.Authentication;
 
 namespace Chariot.Edge.Transports;
 
 /// <summary>TLS over TCP, after the handshake.</summary>
-internal sealed class TlsTransport(Socket socket, SslStream stream) : ITransport
+internal sealed class TlsTransport(Socket socket, ServerTlsStream stream) : ITransport
 {
     public string RemoteAddress { get; } = socket.RemoteEndPoint?.ToString() ?? "unknown";
 
     public bool Secure => true;
+
+    public ClientCertificate? ClientCertificate => stream.ClientCertificate;
 
     public ValueTask<int> ReceiveAsync(Memory<byte> buffer) => stream.ReadAsync(buffer);
 
@@ -35,8 +37,9 @@ internal sealed class TlsTransport(Socket socket, SslStream stream) : ITransport
             await stream.ShutdownAsync();
             socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException or IOException or InvalidOperationException)
+        catch (Exception)
         {
+            // The client was faster, or TLS is in a state that has no orderly end; OpenSSL's exception for that is not public.
             socket.Dispose();
         }
     }

@@ -1,5 +1,6 @@
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
+using Chariot.Edge.Authentication;
 
 namespace Chariot.Edge.Transports;
 
@@ -11,7 +12,8 @@ namespace Chariot.Edge.Transports;
 /// <param name="remoteAddress">Address and port of the client.</param>
 /// <param name="secure">Over TLS.</param>
 /// <param name="abort">Cuts the connection under the WebSocket.</param>
-internal sealed class WebSocketTransport(WebSocket socket, string remoteAddress, bool secure, Action abort) : ITransport
+/// <param name="certificate">The client's, as the handshake accepted it.</param>
+internal sealed class WebSocketTransport(WebSocket socket, string remoteAddress, bool secure, Action abort, ClientCertificate? certificate = null) : ITransport
 {
     /// <summary>Largest message sent, bytes. Progress of a slow client is seen per message, and a stalled one is cut off.</summary>
     private const int LargestMessage = 64 * 1024;
@@ -25,6 +27,8 @@ internal sealed class WebSocketTransport(WebSocket socket, string remoteAddress,
     public string RemoteAddress { get; } = remoteAddress;
 
     public bool Secure { get; } = secure;
+
+    public ClientCertificate? ClientCertificate { get; } = certificate;
 
     public ValueTask<int> ReceiveAsync(Memory<byte> buffer)
     {

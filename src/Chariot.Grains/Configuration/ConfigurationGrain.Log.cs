@@ -21,4 +21,10 @@ internal sealed partial class ConfigurationGrain
 
     [LoggerMessage(2015, LogLevel.Warning, "The membership table could not be read. Check that the store is reachable; without store and peers this node stops serving.")]
     private partial void LogNotConfirmed(Exception error);
+
+    [LoggerMessage(2200, LogLevel.Error, "The trust in client certificates could not be written; the change was refused. Check that the store is reachable and has space.")]
+    private partial void LogClientTrustNotWritten(Exception error);
+
+    [LoggerMessage(2201, LogLevel.Error, "The trust in client certificates of revision {Revision} is not in the store, so no client certificate is accepted. Restore the store from a backup, or upload the client CA again.")]
+    private partial void LogClientTrustMissing(long revision);
 }

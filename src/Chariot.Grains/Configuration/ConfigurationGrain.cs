@@ -16,6 +16,7 @@ namespace Chariot.Grains.Configuration;
 [KeepAlive]
 internal sealed partial class ConfigurationGrain(
     [PersistentState(StateNames.Configuration, StateNames.Provider)] IPersistentState<ConfigurationState> storage,
+    [PersistentState(StateNames.ClientTrust, StateNames.Provider)] IPersistentState<ClientTrustState> trustStorage,
     IEdgeLinks links,
     IStoreMaintenance store,
     IClusterMembershipService membership,
@@ -41,6 +42,7 @@ internal sealed partial class ConfigurationGrain(
             this.RegisterGrainTimer(ConfirmAsync, new GrainTimerCreationOptions(s_confirmPeriod, s_confirmPeriod) { KeepAlive = true, Interleave = true });
         }
 
+        LoadClientTrust();
         _upkeep = this.RegisterGrainTimer(UpkeepAsync, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         await CountPendingCredentialAsync();
         ScheduleUpkeep();
@@ -134,7 +136,7 @@ internal sealed partial class ConfigurationGrain(
             return Refuse(ChangeOutcome.RevisionConflict);
         }
 
-        return IsMapped(username) ? Refuse(ChangeOutcome.CredentialInUse) : await ChangeCredentialAsync(username, stored, null);
+        return IsMapped(username) || IsMappedByCertificate(username) ? Refuse(ChangeOutcome.CredentialInUse) : await ChangeCredentialAsync(username, stored, null);
     }
 
     /// <summary>

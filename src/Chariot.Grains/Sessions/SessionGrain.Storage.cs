@@ -80,4 +80,7 @@ internal sealed partial class SessionGrain
 
     [LoggerMessage(2022, LogLevel.Warning, "A client was refused: the session of client id {ClientId} belongs to another credential. Give each device a client id of its own.")]
     private partial void LogOtherPrincipal(string clientId);
+
+    [LoggerMessage(2300, LogLevel.Warning, "Two clients fight over client id {ClientId}: {Address} keeps the connection, {Other} has to wait. Give each device a client id of its own.")]
+    private partial void LogFight(string clientId, string address, string other);
 }

@@ -24,7 +24,7 @@ internal sealed partial class SessionGrain(
     SessionSubscriber subscriber,
     IEdgeLinks links,
     TimeProvider time,
-    ILogger<SessionGrain> logger) : Grain, ISessionGrain
+    ILogger<SessionGrain> logger) : Grain, ISessionGrain, IGrainMigrationParticipant
 {
     private const uint NeverExpires = uint.MaxValue;
     private static readonly TimeSpan GiveUpLimit = TimeSpan.FromSeconds(5);
@@ -52,6 +52,12 @@ internal sealed partial class SessionGrain(
             return Refuse(ReasonCode.NotAuthorized);
         }
 
+        if (existing is { DisconnectedAt: null } && !MayTakeOver(request.Address))
+        {
+            return Refuse(ReasonCode.ConnectionRateExceeded);
+        }
+
+        _address = request.Address;
         var epoch = NextEpoch();
         await TakeOverAsync(request.Owner, epoch);
 

@@ -36,6 +36,8 @@ internal sealed class AdminApi : IDisposable
 
         Server = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/");
         _http = new HttpClient(handler) { BaseAddress = new Uri(Server, "api/v1/"), Timeout = TimeSpan.FromSeconds(TimeoutSeconds) };
+        // Where the API could answer otherwise: a certificate request comes with its findings.
+        _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
     }
 
     public Uri Server { get; }

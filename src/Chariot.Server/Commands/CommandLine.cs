@@ -39,6 +39,8 @@ internal static class CommandLine
                 TreatUnmatchedTokensAsErrors = false,
             },
             SslCommand.Create(),
+            CsrCommand.Create(),
+            DevCaCommand.Create(),
             CredentialCommand.Create(),
             SettingsCommand.Create(),
             ClientsCommand.Create(),

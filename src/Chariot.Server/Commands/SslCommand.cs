@@ -7,9 +7,9 @@ namespace Chariot.Server.Commands;
 /// <summary><c>chariot ssl status|setup|replace|delete|validate</c>.</summary>
 internal static class SslCommand
 {
-    private static readonly Option<string> Key = FileOption("--key", "RSA private key of the server, PKCS#1 or PKCS#8");
-    private static readonly Option<string> Certificate = FileOption("--cert", "Server certificate");
-    private static readonly Option<string> Chain = FileOption("--chain", "CA chain: intermediate and root certificates in one file");
+    private static readonly Option<string> Key = FileOption("--key", "RSA private key of the server, PKCS#1 or PKCS#8; without it the key that 'chariot csr' made", required: false);
+    private static readonly Option<string> Certificate = FileOption("--cert", "Server certificate", required: true);
+    private static readonly Option<string> Chain = FileOption("--chain", "CA chain: intermediate and root certificates in one file", required: true);
 
     public static Command Create() => new("ssl", "The server certificate of MQTT and of the admin API")
     {
@@ -24,7 +24,7 @@ internal static class SslCommand
             .Calls((parsed, api, stop) => api.SendAsync(HttpMethod.Post, "ssl/validate", Files(parsed), null, stop), ShowFindings, Judge),
     };
 
-    private static Option<string> FileOption(string name, string description) => new(name) { Description = description + ", PEM", HelpName = "file", Required = true };
+    private static Option<string> FileOption(string name, string description, bool required) => new(name) { Description = description + ", PEM", HelpName = "file", Required = required };
 
     private static Command WithFiles(string name, string description) => new(name, description) { Key, Certificate, Chain };
 
@@ -56,7 +56,11 @@ internal static class SslCommand
         var form = new MultipartFormDataContent();
         foreach (var (part, option) in slots)
         {
-            var path = parsed.GetRequiredValue(option);
+            if (parsed.GetValue(option) is not { } path)
+            {
+                continue;
+            }
+
             var content = new ByteArrayContent(Read(path));
             content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
             form.Add(content, part, Path.GetFileName(path));

@@ -13,7 +13,7 @@ public class PasswordVerifierTests
     {
         var verifier = PasswordVerifier.Create("correct horse"u8);
 
-        Assert.StartsWith("$pbkdf2-sha256$600000$", verifier);
+        Assert.StartsWith("$scram-sha256$600000$", verifier);
         Assert.DoesNotContain("horse", verifier);
         Assert.True(PasswordVerifier.IsSlow(verifier));
         Assert.True(PasswordVerifier.Verify(verifier, "correct horse"u8));
@@ -28,6 +28,41 @@ public class PasswordVerifierTests
         Assert.False(PasswordVerifier.Verify(verifier, "pW"u8));
         Assert.False(PasswordVerifier.Verify(verifier, ""u8));
         Assert.False(PasswordVerifier.Verify(verifier.Replace("$7$", "$8$"), "pw"u8));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Verifier_HoldsTheScramKeysOfItsPassword(bool generated)
+    {
+        var verifier = generated ? PasswordVerifier.CreateGenerated("pw"u8, Pepper) : PasswordVerifier.Create("pw"u8);
+
+        var keys = PasswordVerifier.ReadScram(verifier);
+
+        Assert.NotNull(keys);
+        Assert.Equal(generated ? 4096 : 600_000, keys.Rounds);
+        var again = ScramKeys.Derive("pw"u8, keys.Salt, keys.Rounds);
+        Assert.Equal(again.StoredKey, keys.StoredKey);
+        Assert.Equal(again.ServerKey, keys.ServerKey);
+        Assert.InRange(verifier.Length, 1, 256);
+    }
+
+    [Fact]
+    public void ScramKeys_AreThoseOfRfc7677()
+    {
+        // Section 3: user "user", password "pencil"; the signatures of its exchange follow from these keys (ScramExchangeTests).
+        var keys = ScramKeys.Derive("pencil"u8, Convert.FromBase64String("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096);
+
+        Assert.Equal("WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=", Convert.ToBase64String(keys.StoredKey));
+        Assert.Equal("wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=", Convert.ToBase64String(keys.ServerKey));
+    }
+
+    [Fact]
+    public void OlderForms_AreNotGoodForScram()
+    {
+        Assert.Null(PasswordVerifier.ReadScram(LowRounds("pw", 7)));
+        Assert.Null(PasswordVerifier.ReadScram("$hmac-sha256$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+        Assert.Null(PasswordVerifier.ReadScram("$scram-sha256$0$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
     }
 
     [Fact]

@@ -72,6 +72,7 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
         Credentials.Clear();
         SetUp.Clear();
         (Current, Staged, Next, History) = (new BrokerConfiguration { Revision = 1 }, Staged.Clear(), null, []);
+        Trust = ClientTrust.None;
         (Nodes, Push) = ([new NodeResult("n1", 0, true, null)], _ => Task.CompletedTask);
     }
 
@@ -153,6 +154,35 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
     {
         Staged = Staged.Clear();
         return await ChangeAsync(Current with { Ssl = null }, expectedRevision);
+    }
+
+    public ClientTrust Trust { get; set; } = ClientTrust.None;
+
+    /// <summary>Runs once before the next change of the trust: another administrator's.</summary>
+    public Action? BeforeTrust { get; set; }
+
+    public ValueTask<ClientTrust> GetClientTrustAsync() => ValueTask.FromResult(Trust);
+
+    public async ValueTask<ChangeResult> SetClientTrustAsync(ClientTrust trust, long replaces)
+    {
+        if (BeforeTrust is { } other)
+        {
+            BeforeTrust = null;
+            other();
+        }
+
+        if (replaces != Trust.Revision)
+        {
+            return await Refused(ChangeOutcome.RevisionConflict);
+        }
+
+        var result = await ChangeAsync(Current with { ClientTrustRevision = Current.Revision + 1 }, null);
+        if (result.Outcome == ChangeOutcome.Applied)
+        {
+            Trust = trust with { Revision = result.Revision };
+        }
+
+        return result;
     }
 
     private async ValueTask<ChangeResult> ChangeAsync(BrokerConfiguration changed, long? expectedRevision)

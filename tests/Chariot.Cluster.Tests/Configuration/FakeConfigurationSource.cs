@@ -61,6 +61,16 @@ internal sealed class FakeConfigurationSource : IConfigurationSource
 
     public async Task<LeaseAnswer> RenewLeaseAsync(long sinceRevision) => new(await GetUpdateAsync(sinceRevision), Grants);
 
+    public ClientTrust ClientTrust { get; set; } = ClientTrust.None;
+
+    public int ClientTrustReads { get; private set; }
+
+    public Task<ClientTrust> GetClientTrustAsync()
+    {
+        ClientTrustReads++;
+        return Failing ? throw new TimeoutException("The store does not answer.") : Task.FromResult(ClientTrust);
+    }
+
     public async Task<CredentialRecord?> GetCredentialAsync(string username)
     {
         Interlocked.Increment(ref _credentialReads);

@@ -1,23 +1,29 @@
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
-using Chariot.Cluster.Stores;
 using static Chariot.Cluster.Tests.Stores.StoreFixture;
 
 namespace Chariot.Cluster.Tests.Stores;
 
-public sealed class MessageStoreTests : IDisposable
+/// <summary>What every message store does; each store has a class that runs these.</summary>
+public abstract class MessageStoreTests : IAsyncLifetime
 {
-    private readonly StoreFixture _fixture = new();
+    private StoreKit _kit = null!;
 
-    private SqliteStore Store => _fixture.Store;
+    private protected StoreKit Kit => _kit;
 
-    public void Dispose() => _fixture.Dispose();
+    private IMessageStore Store => _kit.Store;
+
+    private protected abstract Task<StoreKit> OpenAsync();
+
+    public async Task InitializeAsync() => _kit = await OpenAsync();
+
+    public async Task DisposeAsync() => await _kit.DisposeAsync();
 
     [Fact]
     public async Task AMessage_ComesBackAsItWasStored()
     {
         var message = Message(7, "töpic/1", "payload", retain: true);
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(message);
             transaction.PutDelivery(1, 10, 7, QualityOfService.ExactlyOnce, 65_535, DeliveryState.Released, true, [1, 268_435_455]);
@@ -34,7 +40,7 @@ public sealed class MessageStoreTests : IDisposable
     public async Task EmptyParts_ComeBackEmpty()
     {
         var message = new ApplicationMessage { Id = 1, Topic = "t"u8.ToArray(), Payload = default, QualityOfService = QualityOfService.AtMostOnce };
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(message);
             transaction.PutDelivery(1, 1, 1, QualityOfService.AtLeastOnce, 0, DeliveryState.Pending, false, default);
@@ -49,20 +55,20 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task AMessage_GoesWithItsLastRowOnly()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1));
             PutDelivery(transaction, 1, 1, 1);
             PutDelivery(transaction, 2, 1, 1);
         });
 
-        await _fixture.CommitAsync(transaction => transaction.DeleteDelivery(1, 1));
-        Assert.Equal(1, _fixture.Count("message"));
-        await _fixture.CommitAsync(transaction => transaction.DeleteDelivery(2, 1));
-        Assert.Equal(0, _fixture.Count("message"));
-        await _fixture.CommitAsync(transaction => transaction.DeleteDelivery(2, 1));
+        await _kit.CommitAsync(transaction => transaction.DeleteDelivery(1, 1));
+        Assert.Equal(1, await _kit.CountMessagesAsync());
+        await _kit.CommitAsync(transaction => transaction.DeleteDelivery(2, 1));
+        Assert.Equal(0, await _kit.CountMessagesAsync());
+        await _kit.CommitAsync(transaction => transaction.DeleteDelivery(2, 1));
 
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1, payload: "again"));
             PutDelivery(transaction, 3, 1, 1);
@@ -73,7 +79,7 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task PutMessage_OfAStoredId_DoesNothing()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1, payload: "first"));
             transaction.PutMessage(Message(1, payload: "second"));
@@ -86,7 +92,7 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task AReplacedRow_FreesTheMessageItReferredTo()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1));
             transaction.PutMessage(Message(2));
@@ -95,21 +101,25 @@ public sealed class MessageStoreTests : IDisposable
         });
 
         Assert.Equal(2, (await Store.ReadQueueAsync(1, 0, 10)).Single().Message.Id);
-        Assert.Equal(1, _fixture.Count("message"));
-        await _fixture.CommitAsync(transaction => PutDelivery(transaction, 1, 1, 2));
+        Assert.Equal(1, await _kit.CountMessagesAsync());
+        await _kit.CommitAsync(transaction =>
+        {
+            transaction.PutMessage(Message(2));
+            PutDelivery(transaction, 1, 1, 2);
+        });
         Assert.Equal(2, (await Store.ReadQueueAsync(1, 0, 10)).Single().Message.Id);
     }
 
     [Fact]
     public async Task SetDeliveryState_ChangesPacketIdAndState()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1));
             PutDelivery(transaction, 1, 1, 1);
         });
 
-        await _fixture.CommitAsync(transaction => transaction.SetDeliveryState(1, 1, 42, DeliveryState.Released));
+        await _kit.CommitAsync(transaction => transaction.SetDeliveryState(1, 1, 42, DeliveryState.Released));
 
         var row = Assert.Single(await Store.ReadQueueAsync(1, 0, 10));
         Assert.Equal(((ushort)42, DeliveryState.Released), (row.PacketId, row.State));
@@ -118,7 +128,7 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task ReadQueue_Pages_InOrder()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             foreach (var sequence in Enumerable.Range(1, 25).Reverse())
             {
@@ -142,7 +152,7 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task ReadQueues_GivesRowsBytesAndHighestSequence()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1, "abc", "12345"));
             transaction.PutMessage(Message(2, "abc", "1234567890"));
@@ -159,7 +169,7 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task DeleteSession_TakesItsRows_AndMessagesThatNoOtherSessionHas()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutMessage(Message(1));
             transaction.PutMessage(Message(2));
@@ -172,25 +182,25 @@ public sealed class MessageStoreTests : IDisposable
         });
         Assert.Equal([1L, 2L, 3L], (await Store.ReadSessionIdsAsync()).Order());
 
-        await _fixture.CommitAsync(transaction => transaction.DeleteSession(1));
+        await _kit.CommitAsync(transaction => transaction.DeleteSession(1));
 
         Assert.Equal([2L, 3L], (await Store.ReadSessionIdsAsync()).Order());
         Assert.Equal(2, Assert.Single(await Store.ReadQueueAsync(2, 0, 10)).Message.Id);
-        Assert.Equal(1, _fixture.Count("message"));
+        Assert.Equal(1, await _kit.CountMessagesAsync());
         Assert.Equal([(3L, (ushort)7)], await Store.ReadInboundAsync());
     }
 
     [Fact]
     public async Task Inbound_IsKeptUntilDeleted()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutInbound(1, 1);
             transaction.PutInbound(1, 1);
             transaction.PutInbound(1, 65_535);
             transaction.DeleteInbound(1, 9);
         });
-        await _fixture.CommitAsync(transaction => transaction.DeleteInbound(1, 1));
+        await _kit.CommitAsync(transaction => transaction.DeleteInbound(1, 1));
 
         Assert.Equal([(1L, ushort.MaxValue)], await Store.ReadInboundAsync());
     }
@@ -198,7 +208,7 @@ public sealed class MessageStoreTests : IDisposable
     [Fact]
     public async Task Retained_IsReplacedAndDeleted_ByTopic()
     {
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             transaction.PutRetained(Message(1, "a", "old"));
             transaction.PutRetained(Message(2, "b", "other"));
@@ -214,7 +224,7 @@ public sealed class MessageStoreTests : IDisposable
     public async Task ReadRetained_ReadsMoreThanOnePage()
     {
         var payload = new string('x', 100_000);
-        await _fixture.CommitAsync(transaction =>
+        await _kit.CommitAsync(transaction =>
         {
             for (var i = 0; i < 35; i++)
             {
@@ -225,7 +235,215 @@ public sealed class MessageStoreTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 35).Select(i => (long)i), (await ReadRetainedAsync()).Select(message => message.Id).Order());
     }
 
-    private async Task<List<ApplicationMessage>> ReadRetainedAsync()
+    [Fact]
+    public async Task Works_AreAnsweredInTheOrderSubmitted_OnOneThread()
+    {
+        var order = new List<int>();
+        var threads = new HashSet<int>();
+        for (var i = 0; i < 500; i++)
+        {
+            var number = i;
+            Store.Submit(new TestWork(transaction => transaction.PutInbound(number, 1), () =>
+            {
+                order.Add(number);
+                threads.Add(Environment.CurrentManagedThreadId);
+            }));
+        }
+
+        await Store.FlushAsync();
+
+        Assert.Equal(Enumerable.Range(0, 500), order);
+        Assert.Single(threads);
+        Assert.Equal(500, (await Store.ReadInboundAsync()).Count);
+    }
+
+    [Fact]
+    public async Task ABadWork_FailsAlone_AndTheOrderStays()
+    {
+        var outcomes = new List<string>();
+        for (var i = 0; i < 30; i++)
+        {
+            var number = i;
+            Store.Submit(new TestWork(
+                transaction =>
+                {
+                    transaction.PutInbound(number, 1);
+                    if (number % 7 == 3)
+                    {
+                        throw new InvalidOperationException("bad " + number);
+                    }
+
+                    if (number % 7 == 5)
+                    {
+                        // No such message.
+                        PutDelivery(transaction, number, 1, 1_000_000);
+                    }
+                },
+                () => outcomes.Add("ok " + number),
+                _ => outcomes.Add("bad " + number)));
+        }
+
+        await Store.FlushAsync();
+
+        Assert.Equal(Enumerable.Range(0, 30).Select(i => (i % 7 is 3 or 5 ? "bad " : "ok ") + i), outcomes);
+        Assert.Equal(Enumerable.Range(0, 30).Where(i => i % 7 is not (3 or 5)).Select(i => ((long)i, (ushort)1)), await Store.ReadInboundAsync());
+    }
+
+    [Fact]
+    public async Task ARowStoredAndRemovedAtOnce_LeavesNothing()
+    {
+        var works = Enumerable.Range(0, 20).Select(i => new TestWork(transaction =>
+        {
+            transaction.PutMessage(Message(i));
+            PutDelivery(transaction, 1, i, i);
+        })).ToList();
+        var removals = Enumerable.Range(0, 20).Select(i => new TestWork(transaction => transaction.DeleteDelivery(1, i))).ToList();
+        works.ForEach(Store.Submit);
+        removals.ForEach(Store.Submit);
+        await Task.WhenAll(works.Concat(removals).Select(work => work.Task));
+
+        Assert.Empty(await Store.ReadQueueAsync(1, -1, 100));
+        Assert.Equal(0, await _kit.CountMessagesAsync());
+    }
+
+    [Fact]
+    public async Task AnEndedSession_MayBeginAgainInOneWork()
+    {
+        await _kit.CommitAsync(transaction =>
+        {
+            transaction.PutMessage(Message(1));
+            PutDelivery(transaction, 1, 1, 1);
+            transaction.PutInbound(1, 1);
+        });
+        await _kit.CommitAsync(transaction =>
+        {
+            transaction.PutInbound(1, 3);
+            transaction.DeleteSession(1);
+            transaction.PutMessage(Message(2));
+            PutDelivery(transaction, 1, 2, 2);
+            transaction.PutInbound(1, 2);
+        });
+
+        Assert.Equal([2L], (await Store.ReadQueueAsync(1, 0, 10)).Select(row => row.Sequence));
+        Assert.Equal([(1L, (ushort)2)], await Store.ReadInboundAsync());
+        Assert.Equal(1, await _kit.CountMessagesAsync());
+    }
+
+    [Fact]
+    public async Task AWorkOfAnOlderEpoch_IsRefusedWholly_AndItsNeighboursAreNot()
+    {
+        await _kit.CommitAsync(transaction => transaction.Fence(1, 5));
+        var old = new TestWork(transaction =>
+        {
+            transaction.Fence(1, 4);
+            transaction.PutMessage(Message(1));
+            PutDelivery(transaction, 1, 1, 1);
+            transaction.PutInbound(9, 9);
+        });
+        var current = new TestWork(transaction =>
+        {
+            transaction.Fence(1, 5);
+            transaction.PutMessage(Message(2));
+            PutDelivery(transaction, 1, 2, 2);
+        });
+        var other = new TestWork(transaction => transaction.PutInbound(2, 2));
+        foreach (var work in new[] { other, old, current })
+        {
+            Store.Submit(work);
+        }
+
+        await Store.FlushAsync();
+
+        var error = await Assert.ThrowsAsync<SessionFencedException>(() => old.Task);
+        Assert.Equal((1L, 4L, 5L), (error.SessionId, error.Epoch, error.StoredEpoch));
+        await current.Task;
+        Assert.Equal([2L], (await Store.ReadQueueAsync(1, 0, 10)).Select(row => row.Message.Id));
+        Assert.Equal([(2L, (ushort)2)], await Store.ReadInboundAsync());
+        Assert.Equal(1, await _kit.CountMessagesAsync());
+    }
+
+    [Fact]
+    public async Task AFence_RaisedAndBrokenInOneGroup_HoldsInOrder()
+    {
+        var outcomes = new List<string>();
+        foreach (var epoch in new long[] { 1, 2, 1, 2, 3, 2 })
+        {
+            Store.Submit(new TestWork(transaction => transaction.Fence(7, epoch), () => outcomes.Add("ok " + epoch), _ => outcomes.Add("refused " + epoch)));
+        }
+
+        await Store.FlushAsync();
+
+        Assert.Equal(["ok 1", "ok 2", "refused 1", "ok 2", "ok 3", "refused 2"], outcomes);
+        Assert.Contains(7L, await Store.ReadSessionIdsAsync());
+        await _kit.CommitAsync(transaction => transaction.DeleteSession(7));
+        Assert.DoesNotContain(7L, await Store.ReadSessionIdsAsync());
+    }
+
+    [Fact]
+    public async Task WhatIsCommitted_OutlivesTheProcess()
+    {
+        await _kit.CommitAsync(transaction =>
+        {
+            transaction.PutMessage(Message(1));
+            PutDelivery(transaction, 1, 1, 1);
+            transaction.PutRetained(Message(2, "a"));
+            transaction.PutInbound(1, 1);
+            transaction.Fence(1, 3);
+        });
+
+        await _kit.ReopenAsync();
+
+        Assert.Single(await Store.ReadQueueAsync(1, 0, 10));
+        Assert.Single(await ReadRetainedAsync());
+        Assert.Single(await Store.ReadInboundAsync());
+        await Assert.ThrowsAsync<SessionFencedException>(() => _kit.CommitAsync(transaction => transaction.Fence(1, 2)));
+    }
+
+    [Fact]
+    public async Task LongTopicsAndEmptyPayloads_AreRetained()
+    {
+        var topic = new string('t', 65_000);
+        await _kit.CommitAsync(transaction => transaction.PutRetained(Message(1, topic, "")));
+
+        AssertSame(Message(1, topic, ""), Assert.Single(await ReadRetainedAsync()));
+        await _kit.CommitAsync(transaction => transaction.DeleteRetained(Message(1, topic).Topic));
+        Assert.Empty(await ReadRetainedAsync());
+    }
+
+    [Fact]
+    public async Task ALargeMessage_IsQueued()
+    {
+        var payload = new string('p', 300_000);
+        await _kit.CommitAsync(transaction =>
+        {
+            transaction.PutMessage(Message(1, "t", payload));
+            PutDelivery(transaction, 1, 1, 1);
+            PutDelivery(transaction, 2, 1, 1);
+        });
+
+        AssertSame(Message(1, "t", payload), Assert.Single(await Store.ReadQueueAsync(2, 0, 10)).Message);
+        await _kit.CommitAsync(transaction => transaction.DeleteSession(2));
+        AssertSame(Message(1, "t", payload), Assert.Single(await Store.ReadQueueAsync(1, 0, 10)).Message);
+        await _kit.CommitAsync(transaction => transaction.DeleteDelivery(1, 1));
+        Assert.Equal(0, await _kit.CountMessagesAsync());
+    }
+
+    [Fact]
+    public async Task WorkAfterClose_Fails_AndWorkBeforeIsCommitted()
+    {
+        var before = new TestWork(transaction => transaction.PutInbound(1, 1));
+        var after = new TestWork(transaction => transaction.PutInbound(2, 2));
+        Store.Submit(before);
+        await _kit.CloseAsync();
+        Store.Submit(after);
+
+        await before.Task;
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => after.Task);
+        await _kit.ReopenAsync();
+        Assert.Equal([(1L, (ushort)1)], await Store.ReadInboundAsync());
+    }
+
+    private protected async Task<List<ApplicationMessage>> ReadRetainedAsync()
     {
         var messages = new List<ApplicationMessage>();
         await foreach (var message in Store.ReadRetainedAsync())
@@ -236,7 +454,7 @@ public sealed class MessageStoreTests : IDisposable
         return messages;
     }
 
-    private static void AssertSame(ApplicationMessage expected, ApplicationMessage actual)
+    private protected static void AssertSame(ApplicationMessage expected, ApplicationMessage actual)
     {
         Assert.Equal(expected.Topic.ToArray(), actual.Topic.ToArray());
         Assert.Equal(expected.Properties.ToArray(), actual.Properties.ToArray());

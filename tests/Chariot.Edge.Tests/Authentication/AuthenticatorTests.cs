@@ -13,10 +13,12 @@ public sealed class AuthenticatorTests : IDisposable
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddDays(20_000).AddMilliseconds(10));
     private readonly Feed _feed = new();
     private readonly Authenticator _authenticator;
+    private readonly ScramAuthenticator _scram;
 
     public AuthenticatorTests()
     {
         _authenticator = new Authenticator(_feed, new Sealer(), _time);
+        _scram = new ScramAuthenticator(_authenticator, _feed, new Sealer(), _time);
         Set("fast", Fast("right"));
         Set("slow", Slow("right"));
     }
@@ -139,6 +141,101 @@ public sealed class AuthenticatorTests : IDisposable
         Assert.False(throttle.IsBlocked("k"));
     }
 
+    [Fact]
+    public void FailureThrottle_InAFlood_ForgetsTheOldestOnly()
+    {
+        var throttle = new FailureThrottle(_time);
+        for (var i = 0; i < 200_000; i++)
+        {
+            throttle.Failed($"flood {i}");
+            if (i == 100_000)
+            {
+                for (var failure = 0; failure < 20; failure++)
+                {
+                    throttle.Failed("guessed");
+                }
+            }
+        }
+
+        Assert.True(throttle.IsBlocked("guessed"));
+        Assert.InRange(throttle.Count, 80_000, 105_000);
+    }
+
+    [Theory]
+    [InlineData("fast", "right", ReasonCode.Success)]
+    [InlineData("slow", "right", ReasonCode.Success)]
+    [InlineData("slow", "wrong", ReasonCode.BadUserNameOrPassword)]
+    [InlineData("nobody", "right", ReasonCode.BadUserNameOrPassword)]
+    [InlineData("off", "right", ReasonCode.BadUserNameOrPassword)]
+    [InlineData("old", "right", ReasonCode.BadUserNameOrPassword)]
+    public async Task Scram_ProvesARightPassword_AndNothingElse(string username, string password, ReasonCode expected)
+    {
+        Set("off", Fast("right"), enabled: false);
+        // Of the form before SCRAM: its hash is the salted password itself.
+        Set("old", $"$pbkdf2-sha256$1000${Convert.ToBase64String(new byte[16])}${Convert.ToBase64String(Rfc2898DeriveBytes.Pbkdf2("right"u8, new byte[16], 1000, HashAlgorithmName.SHA256, 32))}");
+        Assert.Equal(ReasonCode.Success, (await Ask("old", "right")).Reason);
+        var (reason, outcome, client) = await Prove(username, password);
+
+        Assert.Equal(ReasonCode.Success, reason);
+        Assert.Equal(expected, outcome.Result.Reason);
+        Assert.Equal(expected == ReasonCode.Success, client.Proves(outcome.ServerFinal));
+        Assert.Equal(expected == ReasonCode.Success ? username : null, outcome.Result.Principal.Username);
+    }
+
+    [Fact]
+    public async Task ScramChallenges_OfUnknownNames_StayTheSame_AndLookLikeOthers()
+    {
+        var rounds = new HashSet<string>();
+        for (var i = 0; i < 40; i++)
+        {
+            var (first, again) = (await Challenge($"nobody{i}", _scram), await Challenge($"nobody{i}", new ScramAuthenticator(_authenticator, _feed, new Sealer(), _time)));
+            Assert.Equal(first, again);
+            rounds.Add(first.Split(",i=")[1]);
+        }
+
+        Assert.Equal(["4096", "600000"], rounds.Order());
+        Assert.Equal(await Challenge("fast", _scram), await Challenge("fast", _scram));
+    }
+
+    [Fact]
+    public async Task ScramFailures_AndWrongPasswords_CountTogether()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            await Ask("fast", "wrong");
+            Assert.Equal(ReasonCode.BadUserNameOrPassword, (await Prove("fast", "wrong")).Outcome.Result.Reason);
+        }
+
+        Assert.Equal(ReasonCode.ConnectionRateExceeded, (await Ask("fast", "right")).Reason);
+        Assert.Equal(ReasonCode.ConnectionRateExceeded, (await _scram.BeginAsync(new ScramClient("fast", "right").First(), null, "10.0.0.1", default)).Reason);
+    }
+
+    [Fact]
+    public async Task Scram_OfAChangedCredential_OrAnotherName_IsRefused()
+    {
+        var client = new ScramClient("fast", "right");
+        var start = await _scram.BeginAsync(client.First(), "fast", "10.0.0.1", default);
+        Set("fast", Fast("right"));
+        var finish = _scram.FinishAsync(start.Exchange!, client.Final(start.Challenge), "10.0.0.1", default).AsTask();
+        Assert.Equal(ReasonCode.BadUserNameOrPassword, (await Wait(finish)).Result.Reason);
+
+        Assert.Equal(ReasonCode.BadUserNameOrPassword, (await _scram.BeginAsync(client.First(), "slow", "10.0.0.1", default)).Reason);
+    }
+
+    private async Task<string> Challenge(string username, ScramAuthenticator scram)
+    {
+        var start = await scram.BeginAsync(new ScramClient(username, "x").First(), null, "10.0.0.1", default);
+        Assert.Equal(ReasonCode.Success, start.Reason);
+        return Encoding.UTF8.GetString(start.Challenge).Split(",s=")[1];
+    }
+
+    private async Task<(ReasonCode Reason, ScramOutcome Outcome, ScramClient Client)> Prove(string username, string password)
+    {
+        var client = new ScramClient(username, password);
+        var start = await _scram.BeginAsync(client.First(), null, "10.0.0.1", default);
+        return (start.Reason, await Wait(_scram.FinishAsync(start.Exchange!, client.Final(start.Challenge), "10.0.0.1", default).AsTask()), client);
+    }
+
     private void Set(string username, string verifier, bool enabled = true) =>
         _feed.Credentials[username] = new CredentialRecord(username, verifier, ["#"], ["#"], enabled, 1);
 
@@ -147,16 +244,18 @@ public sealed class AuthenticatorTests : IDisposable
     /// <summary>Few rounds: what matters here is which way is taken.</summary>
     private static string Slow(string password)
     {
-        var parts = PasswordVerifier.Create("x"u8).Split('$');
-        var salt = Convert.FromBase64String(parts[3]);
-        var hash = Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(password), salt, 1000, HashAlgorithmName.SHA256, Convert.FromBase64String(parts[4]).Length);
-        return $"${parts[1]}$1000${parts[3]}${Convert.ToBase64String(hash)}";
+        var keys = ScramKeys.Derive(Encoding.UTF8.GetBytes(password), RandomNumberGenerator.GetBytes(ScramKeys.SaltLength), 1000);
+        return $"$scram-sha256$1000${Convert.ToBase64String(keys.Salt)}${Convert.ToBase64String(keys.StoredKey)}${Convert.ToBase64String(keys.ServerKey)}";
     }
 
     /// <summary>Asks, moving the clock on by 10 ms at a time while the answer is held back.</summary>
     private async Task<AuthenticationResult> Ask(string? username, string? password, string address = "10.0.0.1")
     {
-        var answer = _authenticator.AuthenticateAsync(username, password is null ? null : Encoding.UTF8.GetBytes(password), address, default).AsTask();
+        return await Wait(_authenticator.AuthenticateAsync(username, password is null ? null : Encoding.UTF8.GetBytes(password), address, default).AsTask());
+    }
+
+    private async Task<T> Wait<T>(Task<T> answer)
+    {
         var deadline = Environment.TickCount64 + 10_000;
         while (!answer.IsCompleted)
         {

@@ -71,6 +71,24 @@ public sealed class MqttConnectionTests : IDisposable
     }
 
     [Fact]
+    public async Task Buffer_ThatGrew_ShrinksAgain()
+    {
+        Run(out var wire, out var run);
+        wire.Arrive(EdgeKit.PublishPacket("t", new string('z', 500_000)));
+        Assert.True(SpinWait.SpinUntil(() => wire.LargestRoom > 100 * 1024, 10_000));
+        Assert.True(SpinWait.SpinUntil(() => wire.Room <= 64 * 1024, 10_000), $"the room is {wire.Room}");
+
+        for (var i = 0; i < 200; i++)
+        {
+            wire.Arrive(EdgeKit.PublishPacket("t", "small"));
+        }
+
+        wire.EndOfStream();
+        await run;
+        Assert.InRange(wire.Room, 1, 4096);
+    }
+
+    [Fact]
     public async Task LargestPacket_ArrivesWhole_AndOneByteMoreEndsTheConnection()
     {
         var largest = EdgeKit.PublishPacket("t", new string('z', (1024 * 1024) - 7));

@@ -3,6 +3,7 @@ using Chariot.Abstractions.Access;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
+using Chariot.Edge.Tests.Kit;
 
 namespace Chariot.Edge.Tests.Connections;
 
@@ -18,6 +19,23 @@ public class TopicCacheTests
         cache.Find("a"u8, new ClientAccess(AccessControlList.Everything), routes, out var again);
 
         Assert.Equal((true, false, true), (before, after, again));
+    }
+
+    [Fact]
+    public void Decision_IsVoid_WhenLimitsHaveChanged()
+    {
+        using var kit = new EdgeKit();
+        var session = kit.Session("c", 1, durable: false);
+        var cache = new TopicCache();
+        Assert.True(cache.Find("a/b/c"u8, session.Access, kit.Routes, out _).IsValid);
+        var rights = session.Access.List;
+
+        kit.Routes.MaximumTopicLevels = 2;
+        kit.Routes.ForgetTopics();
+        session.RenewAccess();
+
+        Assert.False(cache.Find("a/b/c"u8, session.Access, kit.Routes, out _).IsValid);
+        Assert.Same(rights, session.Access.List);
     }
 
     [Fact]

@@ -23,19 +23,19 @@ internal sealed class EdgeKit : IDisposable
 {
     private readonly AckOrPersistTimer _timer = new();
 
-    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, ConfigurationLease? lease = null)
+    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, IMessageStore? process = null, ConfigurationLease? lease = null)
     {
         Store = store ?? new FakeMessageStore();
         Time = time ?? new FakeTimeProvider(DateTimeOffset.UtcNow);
         // As if it were running already: the tests call PersistUnacknowledged themselves.
         Running(_timer) = true;
-        Services = new SessionServices(Store, _timer, Metrics, Log, Time);
+        Services = new SessionServices(process ?? Store, _timer, Metrics, Log, Time);
         Sessions = new SessionRegistry(Routes, Services);
         Router = new MessageRouter(Routes, RetainedMessages, Services, new MessageIds(Time));
         Publish = new PublishHandler(Routes, Router, Services);
         // Handlers that call grains take no part in what is tested with this kit.
-        var connect = new ConnectHandler(null!, null!, null!, null!, Sessions, null!, Services, Log, Time);
-        Dispatcher = new PacketDispatcher(connect, Publish, null!, null!, new DisconnectHandler(Connections, null!, Services), lease ?? new ConfigurationLease(new(Required: false)), Log);
+        var connect = new ConnectHandler(null!, null!, null!, null!, null!, null!, Sessions, null!, Services, Log, Time);
+        Dispatcher = new PacketDispatcher(connect, Publish, null!, null!, new DisconnectHandler(Connections, null!, Services), null!, lease ?? new ConfigurationLease(new(Required: false)), Log);
         Store.GroupCompleted += () => FlushBatch.Current.Flush(Metrics);
     }
 
@@ -106,6 +106,18 @@ internal sealed class EdgeKit : IDisposable
         Assert.True(session.Attach(connection, window, session.Epoch));
         Do(session.Resume);
         return connection;
+    }
+
+    /// <summary>Ends a session, with its routes.</summary>
+    public void Remove(ClientSession session)
+    {
+        foreach (var subscription in session.Subscriptions.Values)
+        {
+            Routes.Remove(subscription);
+        }
+
+        session.Subscriptions.Clear();
+        Do(session.End);
     }
 
     public void Do(Action<FlushBatch> work)

@@ -20,6 +20,9 @@ internal sealed class ScriptedTransport : ITransport
     /// <summary>Largest buffer that a receive was given, bytes.</summary>
     public int LargestRoom { get; private set; }
 
+    /// <summary>The buffer that the last receive was given, bytes.</summary>
+    public int Room { get; private set; }
+
     public string RemoteAddress => "127.0.0.1:1";
 
     public bool Secure => false;
@@ -52,6 +55,7 @@ internal sealed class ScriptedTransport : ITransport
     public async ValueTask<int> ReceiveAsync(Memory<byte> buffer)
     {
         LargestRoom = Math.Max(LargestRoom, buffer.Length);
+        Room = buffer.Length;
         if (_rest.Length == 0)
         {
             if (!await _arriving.Reader.WaitToReadAsync())

@@ -1,4 +1,5 @@
 using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
@@ -65,6 +66,38 @@ public sealed class PublishAllocationTests : IDisposable
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - allocated);
         Assert.True(sink.Packets > Messages);
+    }
+
+    [Theory]
+    [InlineData(SharedSubscriptionStrategy.LeastLoaded)]
+    [InlineData(SharedSubscriptionStrategy.RoundRobin)]
+    [InlineData(SharedSubscriptionStrategy.HashByClient)]
+    [InlineData(SharedSubscriptionStrategy.HashByTopic)]
+    [InlineData(SharedSubscriptionStrategy.Sticky)]
+    public void SharedSubscriptions_AndOutboundAliases_InSteadyState_AllocateNothing(SharedSubscriptionStrategy strategy)
+    {
+        _kit.Routes.Sharing.Strategy = strategy;
+        var sinks = new List<Sink>();
+        for (var i = 0; i < 5; i++)
+        {
+            var sink = new Sink();
+            sinks.Add(sink);
+            var filter = i < 4 ? "$share/g/topic/#" : "topic/#";
+            var connection = _kit.Connect(_kit.Session($"s{i}", i + 10, false, new SubscriptionRecord(filter, QualityOfService.AtMostOnce)), sink, version: ProtocolVersion.V500);
+            connection.Outbound.Aliases = TopicAliases.Create(20);
+        }
+
+        var publisher = _kit.Connect(_kit.Session("p", 1, false), new Sink(), version: ProtocolVersion.V500);
+        byte[] batch = [.. Enumerable.Range(0, 100).SelectMany(i => Bytes.Packet(0x30, $"topic/{i % 50}", 0, new byte[64]))];
+        Run(publisher, batch, Messages);
+        var before = sinks.Sum(sink => sink.Packets);
+
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        Run(publisher, batch, Messages);
+        allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+
+        Assert.Equal(0, allocated);
+        Assert.Equal(Messages * 2L, sinks.Sum(sink => sink.Packets) - before);
     }
 
     private void Run(MqttConnection publisher, byte[] batch, int messages)

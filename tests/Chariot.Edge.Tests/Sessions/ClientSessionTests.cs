@@ -486,6 +486,64 @@ public sealed class ClientSessionTests : IDisposable
     }
 
     [Fact]
+    public void Qos2_RefusedForOneTarget_ReachesNoneOfTheOthers_AndIsNotRetained()
+    {
+        _kit.Services.Limits = new MqttLimits { MaximumDurableQueueBytes = 30 };
+        var (full, _) = Subscriber(window: 1);
+        Publish(new string('x', 25), 2);
+        _kit.Store.Commit();
+        Assert.Equal(1, full.InflightCount);
+        Publish("waiting", 2);
+        Publish("waiting", 2);
+        _kit.Store.Commit();
+        ToPublisher();
+        var wires = new[] { new ScriptedTransport(), new ScriptedTransport() };
+        _kit.Connect(_kit.Session("durable", 3, durable: true, All), wires[0]);
+        _kit.Connect(_kit.Session("transient", 4, durable: false, All), wires[1]);
+        var before = _kit.Metrics.MessagesDelivered;
+
+        _kit.Receive(_publisher, Chariot.Edge.Tests.Codec.Bytes.Packet(0x35, "t/a", 0, 99, System.Text.Encoding.UTF8.GetBytes(new string('y', 20))));
+        _kit.Store.Commit();
+
+        Assert.All(wires, wire => Assert.Empty(wire.Sent));
+        Assert.Empty(_kit.Store.Rows(3));
+        Assert.Empty(ToPublisher());
+        Assert.Equal(before, _kit.Metrics.MessagesDelivered);
+        Assert.Null(_kit.RetainedMessages.Get("t/a"u8));
+    }
+
+    [Fact]
+    public void PacketIdsOfStoredQos2_BeyondTheFirstPage_AreNotGivenAway()
+    {
+        const int Window = 400;
+        _kit.Services.Limits = new MqttLimits { MaximumInflight = Window };
+        var session = _kit.Session("s", 2, durable: true, All);
+        var connection = _kit.Connect(session, _toSubscriber, Window);
+        // Acknowledged down to gaps: QoS 1 rows without an id in front, QoS 2 rows with low ids behind them.
+        for (var i = 0; i < Window; i++)
+        {
+            Publish($"{i}", i < 300 ? 1 : 2);
+        }
+
+        session.PersistUnacknowledged(long.MaxValue);
+        _kit.Store.Commit();
+        var ids = _kit.Store.Rows(2).Where(row => row.PacketId != 0).Select(row => row.PacketId).ToHashSet();
+        Assert.Equal(100, ids.Count);
+        Assert.DoesNotContain(_kit.Store.Rows(2).Take(256), row => row.PacketId != 0);
+        using var kit = new EdgeKit(_kit.Store, _kit.Time);
+        kit.Services.Limits = _kit.Services.Limits;
+        var restored = kit.Restored("s", 2, All);
+        var wire = new ScriptedTransport();
+        kit.Connect(restored, wire, Window);
+        kit.Settle(restored);
+
+        var sent = SentPacket.Parse(wire.Sent);
+        Assert.Equal(Window, sent.Select(packet => packet.Id).Distinct().Count());
+        Assert.Equal(ids, sent.Where(packet => packet.Qos == 2).Select(packet => packet.Id).ToHashSet());
+        Assert.True(connection.Outbound.BytesSent > 0);
+    }
+
+    [Fact]
     public void RefusedQos2OfADurablePublisher_LeavesNoInboundIdBehind()
     {
         _kit.Services.Limits = new MqttLimits { MaximumDurableQueueBytes = 2 };

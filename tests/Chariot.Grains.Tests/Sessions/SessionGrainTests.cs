@@ -82,6 +82,33 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
     }
 
     [Fact]
+    public async Task TwoClientsThatFight_WaitAfterTheFifthTakeover_AndTheOneThatIsThereStays()
+    {
+        var there = await OpenAsync(A, expiry: 0);
+        for (var i = 0; i < 5; i++)
+        {
+            there = await OpenAsync(i % 2 == 0 ? B : A, expiry: 0);
+            Assert.Equal(ReasonCode.Success, there.Reason);
+        }
+
+        Assert.Equal(ReasonCode.ConnectionRateExceeded, (await OpenAsync(B, expiry: 0)).Reason);
+        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(there.Epoch, "a/c")).Reasons[0]);
+        _kit.Time.Advance(TimeSpan.FromSeconds(11));
+        Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 0)).Reason);
+    }
+
+    [Fact]
+    public async Task ClientThatComesAndGoes_DoesNotFight()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            var opened = await OpenAsync(A, expiry: 100, clean: false);
+            Assert.Equal(ReasonCode.Success, opened.Reason);
+            await Session.CloseAsync(opened.Epoch, 100, false);
+        }
+    }
+
+    [Fact]
     public async Task Epoch_RisesOverTheReactivationOfAnUnwrittenSession()
     {
         var first = await OpenAsync(A, expiry: 0);

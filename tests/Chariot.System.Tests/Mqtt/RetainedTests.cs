@@ -1,3 +1,4 @@
+using Chariot.TestKit;
 using Chariot.TestKit.Mqtt;
 
 namespace Chariot.SystemTests.Mqtt;
@@ -22,6 +23,71 @@ public class RetainedTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
         Assert.Equal("kept last", message.PayloadText);
         Assert.True(message.Retain);
         Assert.Equal(qos, message.Qos);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task LargeRetainedMessages_AllArrive_HoweverSlowlyTheyAreRead(int qos)
+    {
+        const int Count = 20;
+        var prefix = Unique.Name("large/");
+        await using var publisher = await ConnectAsync(MqttVersion.V500);
+        for (var i = 0; i < Count; i++)
+        {
+            // Together more than what may wait for a client.
+            await publisher.PublishAsync($"{prefix}/{i}", new string((char)('a' + i), 900_000), 1, retain: true);
+        }
+
+        await using var reader = await ConnectAsync(MqttVersion.V500);
+        await reader.SendAsync(Packets.Subscribe(MqttVersion.V500, 7, ($"{prefix}/#", qos)));
+        await reader.WaitForAsync(PacketType.SubAck);
+        // The socket fills and the broker has to wait, with another packet of the same client to answer meanwhile.
+        await reader.SendAsync(Packets.PingReq);
+        var letters = new HashSet<char>();
+        while (letters.Count < Count)
+        {
+            var message = await reader.ReadPublishAsync();
+            Assert.Equal(900_000, message.Payload.Length);
+            letters.Add((char)message.Payload[0]);
+        }
+    }
+
+    [Fact]
+    public async Task ManyRetainedMessages_AreStreamedThroughASmallReceiveMaximum()
+    {
+        const int Count = 1000;
+        var prefix = Unique.Name("many/");
+        await using var publisher = await ConnectAsync(MqttVersion.V500);
+        for (var i = 0; i < Count; i++)
+        {
+            await publisher.SendAsync(Packets.Publish(MqttVersion.V500, $"{prefix}/{i}", $"{i}", 0, retain: true));
+        }
+
+        await publisher.PublishAsync($"{prefix}/last", "last", 1, retain: true);
+        (await fixture.Broker.Admin.ChangeMqttSettingsAsync(settings => settings["limits"]!["maximumQueuedMessages"] = 100)).EnsureSuccess();
+        var properties = new PacketBytes().Byte((int)PropertyId.ReceiveMaximum).TwoBytes(3);
+        await using var reader = await RawMqttClient.ConnectAsync(fixture.Port, new ConnectPacket { ClientId = Unique.Name("reader"), Properties = properties });
+        await reader.SendAsync(Packets.Subscribe(MqttVersion.V500, 7, ($"{prefix}/#", 1)));
+        var seen = new HashSet<string>();
+        while (seen.Count < Count + 1)
+        {
+            seen.Add((await reader.ReadPublishAsync()).PayloadText);
+        }
+
+        (await fixture.Broker.Admin.ChangeMqttSettingsAsync(settings => settings["limits"]!["maximumQueuedMessages"] = 16384)).EnsureSuccess();
+    }
+
+    [Fact]
+    public async Task ExpiredRetainedMessage_IsGone_FromTheViewToo()
+    {
+        var topic = Unique.Name("expiring/");
+        await using var client = await ConnectAsync(MqttVersion.V500);
+        var properties = new PacketBytes().Byte((int)PropertyId.MessageExpiryInterval).FourBytes(4);
+        await client.SendAsync(new PacketBytes().Text(topic).Properties(properties).Raw("m"u8).ToPacket(0x31));
+        await Eventually.TrueAsync(async () => (int)(await fixture.Broker.Admin.GetAsync($"topics/retained?filter={Uri.EscapeDataString(topic)}")).Body!["items"]!.AsArray().Count == 1, "the message is not retained");
+
+        await Eventually.TrueAsync(async () => (int)(await fixture.Broker.Admin.GetAsync($"topics/retained?filter={Uri.EscapeDataString(topic)}")).Body!["items"]!.AsArray().Count == 0, "the message does not expire");
     }
 
     [Fact]

@@ -37,6 +37,46 @@ public class WillTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
         Assert.Empty(await observer.DrainPublishesAsync());
     }
 
+    /// <summary>
+    /// 5.0 section 3.1.4 and 3.1.3.2.2: the will of a connection that is taken over is sent, unless its session goes on and its delay is
+    /// above 0.
+    /// </summary>
+    [Theory]
+    [InlineData(true, 0, 0, true)]
+    [InlineData(true, 0, 60, true)]
+    [InlineData(true, 300, 0, true)]
+    [InlineData(true, 300, 60, true)]
+    [InlineData(false, 0, 0, true)]
+    [InlineData(false, 0, 60, true)]
+    [InlineData(false, 300, 0, true)]
+    [InlineData(false, 300, 60, false)]
+    public async Task Will_OfAConnectionThatIsTakenOver_FollowsTheTable(bool cleanStart, uint expiry, uint delay, bool isPublished) // [MQTT-3.1.3-9]
+    {
+        var topic = Unique.Name("taken/");
+        var packet = new ConnectPacket
+        {
+            ClientId = Unique.Name("taken"),
+            SessionExpiry = expiry,
+            WillTopic = topic,
+            WillPayload = "gone"u8.ToArray(),
+            WillProperties = new PacketBytes().Byte((int)PropertyId.WillDelayInterval).FourBytes(delay),
+        };
+        await using var observer = await RawMqttClient.ConnectAsync(fixture.Port, new ConnectPacket { ClientId = Unique.Name("observer") });
+        await observer.SubscribeAsync(topic);
+        await using var first = await RawMqttClient.ConnectAsync(fixture.Port, packet);
+        await using var second = await RawMqttClient.ConnectAsync(fixture.Port, packet with { Clean = cleanStart, WillTopic = null, WillProperties = null });
+
+        Assert.Equal(0x8E, (await first.ReadToCloseAsync())!.Reason);
+        Assert.Equal(!cleanStart && expiry > 0, second.ConnAck!.SessionPresent);
+        if (isPublished)
+        {
+            Assert.Equal("gone", (await observer.ReadPublishAsync()).PayloadText);
+        }
+
+        await second.PublishAsync(topic, "end", 1);
+        Assert.Equal("end", (await observer.ReadPublishAsync()).PayloadText);
+    }
+
     [Fact]
     public async Task Will_IsPublished_AfterDisconnectWithWill() // 5.0 reason 0x04
     {

@@ -56,6 +56,7 @@ public class WebSocketTests(BrokerFixture fixture) : IClassFixture<BrokerFixture
     [Theory]
     [InlineData("mqtt")]
     [InlineData("mqttv3.1")]
+    [Normative("3:6.0.0-4", "5:6.0.0-4")]
     public async Task SubProtocol_IsEchoed(string protocol)
     {
         using var client = await WebSocketMqtt.DialAsync(Port, protocol: protocol);
@@ -109,6 +110,7 @@ public class WebSocketTests(BrokerFixture fixture) : IClassFixture<BrokerFixture
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    [Normative("3:6.0.0-2", "5:6.0.0-2")]
     public async Task Packets_SplitAtEveryByte_AreUnderstood(bool eachByteIsAMessage)
     {
         // [MQTT-6.0.0-2]
@@ -135,6 +137,7 @@ public class WebSocketTests(BrokerFixture fixture) : IClassFixture<BrokerFixture
     }
 
     [Fact]
+    [Normative("3:6.0.0-2", "5:6.0.0-2")]
     public async Task ManyPackets_InOneFrame_AreUnderstood()
     {
         // [MQTT-6.0.0-2]
@@ -161,6 +164,7 @@ public class WebSocketTests(BrokerFixture fixture) : IClassFixture<BrokerFixture
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [Normative("3:6.0.0-1", "5:6.0.0-1")]
     public async Task TextFrame_EndsTheConnectionWith1003(bool afterConnect)
     {
         // [MQTT-6.0.0-1]

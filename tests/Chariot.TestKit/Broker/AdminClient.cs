@@ -95,8 +95,9 @@ public sealed class AdminClient : IDisposable
         (await PutAsync("credentials/" + Uri.EscapeDataString(username), new { username, publishAcl, subscribeAcl, enabled })).EnsureSuccess();
 
     /// <summary>PUT /ssl: set up, or replace in place; without a key, with the one that was generated on the server.</summary>
-    public Task<AdminAnswer> PutSslAsync(string? privateKey, string serverCertificate, string caChain) =>
-        SendSslAsync(HttpMethod.Put, "ssl", privateKey, serverCertificate, caChain);
+    /// <param name="expectedRevision">Sent as If-Match.</param>
+    public Task<AdminAnswer> PutSslAsync(string? privateKey, string serverCertificate, string caChain, long? expectedRevision = null) =>
+        SendSslAsync(HttpMethod.Put, "ssl", privateKey, serverCertificate, caChain, expectedRevision);
 
     public Task<AdminAnswer> ValidateSslAsync(string privateKey, string serverCertificate, string caChain) =>
         SendSslAsync(HttpMethod.Post, "ssl/validate", privateKey, serverCertificate, caChain);
@@ -110,13 +111,22 @@ public sealed class AdminClient : IDisposable
         return await CallAsync(HttpMethod.Put, "api/v1/ssl/files/" + slot, form);
     }
 
+    /// <summary>PUT of one file, as multipart part <c>file</c>.</summary>
+    public async Task<AdminAnswer> PutFileAsync(string path, byte[] content, string fileName)
+    {
+        await EnsureSignedInAsync();
+        using var form = new MultipartFormDataContent();
+        AddFile(form, "file", content, fileName);
+        return await CallAsync(HttpMethod.Put, "api/v1/" + path, form);
+    }
+
     public void Dispose()
     {
         _http.Dispose();
         _loginGate.Dispose();
     }
 
-    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string serverCertificate, string caChain)
+    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string serverCertificate, string caChain, long? expectedRevision = null)
     {
         await EnsureSignedInAsync();
         using var form = new MultipartFormDataContent();
@@ -127,12 +137,16 @@ public sealed class AdminClient : IDisposable
 
         AddFile(form, "serverCertificate", serverCertificate, "server.crt");
         AddFile(form, "caChain", caChain, "chain.crt");
-        return await CallAsync(method, "api/v1/" + path, form);
+        return await CallAsync(method, "api/v1/" + path, form, expectedRevision);
     }
 
-    private static void AddFile(MultipartFormDataContent form, string name, string pem, string fileName)
+    // Latin-1, so that a test can send any bytes.
+    private static void AddFile(MultipartFormDataContent form, string name, string pem, string fileName) =>
+        AddFile(form, name, System.Text.Encoding.Latin1.GetBytes(pem), fileName);
+
+    private static void AddFile(MultipartFormDataContent form, string name, byte[] bytes, string fileName)
     {
-        var content = new ByteArrayContent(System.Text.Encoding.ASCII.GetBytes(pem));
+        var content = new ByteArrayContent(bytes);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         form.Add(content, name, fileName);
     }
@@ -158,9 +172,14 @@ public sealed class AdminClient : IDisposable
         }
     }
 
-    private async Task<AdminAnswer> CallAsync(HttpMethod method, string path, HttpContent? content)
+    private async Task<AdminAnswer> CallAsync(HttpMethod method, string path, HttpContent? content, long? expectedRevision = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
+        if (expectedRevision is { } revision)
+        {
+            request.Headers.Add("If-Match", $"\"{revision}\"");
+        }
+
         using var response = await _http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         var isJson = response.Content.Headers.ContentType?.MediaType is { } type && type.EndsWith("json", StringComparison.Ordinal);

@@ -85,6 +85,21 @@ public sealed class TestCertificates : IDisposable
         return request.Create(issuer, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddYears(1), Serial());
     }
 
+    /// <summary>Another certificate of the same CA with the same names, for a key of its own.</summary>
+    public (string KeyPem, X509Certificate2 Certificate) Renew(int keyBits = 2048)
+    {
+        using var key = RSA.Create(keyBits);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
+        return (key.ExportPkcs8PrivateKeyPem() + "\n", Sign(request.CreateSigningRequestPem()));
+    }
+
     public void Dispose()
     {
         Root.Dispose();

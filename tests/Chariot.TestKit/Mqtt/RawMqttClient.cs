@@ -38,8 +38,11 @@ public sealed class RawMqttClient : IAsyncDisposable
     /// <summary>Null until TLS is up.</summary>
     public X509Certificate2? ServerCertificate { get; private init; }
 
-    /// <summary>Connects the socket, and TLS when <paramref name="trustedRoot"/> is given; sends no packet.</summary>
-    public static async Task<RawMqttClient> DialAsync(int port, MqttVersion version = MqttVersion.V500, X509Certificate2? trustedRoot = null)
+    /// <summary>
+    /// Connects the socket, and TLS when <paramref name="trustedRoot"/> is given, with <paramref name="identity"/> as client
+    /// certificate; sends no packet.
+    /// </summary>
+    public static async Task<RawMqttClient> DialAsync(int port, MqttVersion version = MqttVersion.V500, X509Certificate2? trustedRoot = null, SslStreamCertificateContext? identity = null)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -56,6 +59,7 @@ public sealed class RawMqttClient : IAsyncDisposable
             var options = new SslClientAuthenticationOptions
             {
                 TargetHost = "localhost",
+                ClientCertificateContext = identity,
                 CertificateChainPolicy = new X509ChainPolicy
                 {
                     TrustMode = X509ChainTrustMode.CustomRootTrust,
@@ -75,9 +79,9 @@ public sealed class RawMqttClient : IAsyncDisposable
     }
 
     /// <summary>Dials, sends <paramref name="connect"/> and reads the answer, whatever it is.</summary>
-    public static async Task<(RawMqttClient Client, ReceivedPacket? Answer)> TryConnectAsync(int port, ConnectPacket connect, X509Certificate2? trustedRoot = null)
+    public static async Task<(RawMqttClient Client, ReceivedPacket? Answer)> TryConnectAsync(int port, ConnectPacket connect, X509Certificate2? trustedRoot = null, SslStreamCertificateContext? identity = null)
     {
-        var client = await DialAsync(port, connect.Version, trustedRoot);
+        var client = await DialAsync(port, connect.Version, trustedRoot, identity);
         try
         {
             await client.SendAsync(connect.Encode());
@@ -91,9 +95,9 @@ public sealed class RawMqttClient : IAsyncDisposable
     }
 
     /// <summary>Dials and connects; throws unless CONNACK says success.</summary>
-    public static async Task<RawMqttClient> ConnectAsync(int port, ConnectPacket connect, X509Certificate2? trustedRoot = null)
+    public static async Task<RawMqttClient> ConnectAsync(int port, ConnectPacket connect, X509Certificate2? trustedRoot = null, SslStreamCertificateContext? identity = null)
     {
-        var (client, answer) = await TryConnectAsync(port, connect, trustedRoot);
+        var (client, answer) = await TryConnectAsync(port, connect, trustedRoot, identity);
         if (answer is { Type: PacketType.ConnAck, Reason: 0 })
         {
             client.ConnAck = answer;

@@ -105,7 +105,7 @@ public sealed record ReceivedPacket(MqttVersion Version, byte FirstByte, byte[] 
             PacketType.ConnAck => 2,
             PacketType.Publish => PublishPropertiesOffset,
             PacketType.SubAck or PacketType.UnsubAck => 2,
-            PacketType.Disconnect => 1,
+            PacketType.Disconnect or PacketType.Auth => 1,
             _ => 3,
         };
 

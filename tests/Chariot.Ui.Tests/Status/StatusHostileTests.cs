@@ -70,11 +70,12 @@ public sealed class StatusHostileTests(Chromium chromium, OpenBroker broker) : I
         await ui.Page.GetByRole(AriaRole.Button, new() { Name = "\\u{0001}\\u{001B}[31mred\\u{000D}\\u{000A}next" }).ClickAsync();
         await Expect(ui.Page.Locator("pre.payload")).ToHaveTextAsync("\\u{0007}bell \\u{202E}turned\nline");
         await ui.Page.GetByLabel("Find by topic filter").FillAsync("+/+");
-        await ui.Page.Locator(".level-name").Filter(new() { HasText = "<script>" }).ClickAsync();
+        var found = ui.Page.GetByRole(AriaRole.List, new() { Name = "Topics found" }).GetByRole(AriaRole.Button);
+        await found.Filter(new() { HasText = "<script>" }).ClickAsync();
         await Expect(ui.Page.Locator("pre.payload")).ToContainTextAsync("window.hit=2");
         await ui.CheckAsync("hostile-retained");
         await ui.Page.GetByLabel("Find by topic filter").FillAsync(LongTopic);
-        await ui.Page.Locator(".level-name").ClickAsync();
+        await found.Filter(new() { HasText = "tttt" }).ClickAsync();
         await Expect(ui.Page.Locator("pre.payload")).ToContainTextAsync("ff");
         await ui.CheckAsync("hostile-retained-long");
         await ui.ExpectNoSidewaysScrollAsync();

@@ -39,7 +39,8 @@ internal sealed class SignatureChecks
     /// <summary>Root in the sense of a chain: issued by itself.</summary>
     public bool IsSelfSigned(ParsedCertificate certificate) => certificate.IsSelfIssued && IsSignedBy(certificate, certificate);
 
-    private static bool IsUsable(PublicKeyInfo key) => key.AlgorithmOid switch
+    /// <summary>Whether the mathematics of <paramref name="key"/> is quick and safe.</summary>
+    public static bool IsUsable(PublicKeyInfo key) => key.AlgorithmOid switch
     {
         KnownOids.Rsa or KnownOids.RsaPss => key.Bits is >= 512 and <= LargestRsaBits && key.ExponentBits is > 1 and <= 64,
         KnownOids.Ec => !key.HasExplicitCurve && key.Bits > 0,

@@ -9,9 +9,10 @@ internal sealed class SlotContent : IDisposable
 {
     private const int MaximumBlocks = 20;
 
-    private SlotContent(SslFile slot, string recognised, List<PemBlock> blocks)
+    private SlotContent(SslFile slot, string file, string recognised, List<PemBlock> blocks)
     {
         Slot = slot;
+        File = file;
         Recognised = recognised;
         Blocks = blocks;
     }
@@ -23,7 +24,8 @@ internal sealed class SlotContent : IDisposable
 
     public List<PemBlock> Blocks { get; }
 
-    public string File => NameOf(Slot);
+    /// <summary>The file as findings name it.</summary>
+    public string File { get; }
 
     /// <summary>The file as findings name it.</summary>
     public static string NameOf(SslFile slot) => slot switch
@@ -34,13 +36,14 @@ internal sealed class SlotContent : IDisposable
     };
 
     /// <summary>Applies the limits, recognises foreign formats and reads the PEM blocks.</summary>
-    public static SlotContent Read(SslFile slot, ReadOnlySpan<byte> content, FindingList findings)
+    /// <param name="name">The file as findings name it, when it is another one under the rules of <paramref name="slot"/>.</param>
+    public static SlotContent Read(SslFile slot, ReadOnlySpan<byte> content, FindingList findings, string? name = null)
     {
-        var at = new Place(NameOf(slot));
+        var at = new Place(name ?? NameOf(slot));
         var limit = slot == SslFile.CaChain ? 256 : 64;
         if (content.Length > limit * 1024)
         {
-            return TooComplex(slot, $"The file has {content.Length} bytes; at most {limit} KiB are read.", findings);
+            return TooComplex(slot, at, $"The file has {content.Length} bytes; at most {limit} KiB are read.", findings);
         }
 
         if (content.TrimStart(" \t\r\n\v\f"u8).IsEmpty || content.SequenceEqual((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]))
@@ -55,7 +58,7 @@ internal sealed class SlotContent : IDisposable
 
         if (PemReader.CountBlocks(content) > MaximumBlocks)
         {
-            return TooComplex(slot, $"The file has more than {MaximumBlocks} PEM blocks.", findings);
+            return TooComplex(slot, at, $"The file has more than {MaximumBlocks} PEM blocks.", findings);
         }
 
         var errors = findings.Errors;
@@ -65,7 +68,7 @@ internal sealed class SlotContent : IDisposable
             return Refuse(slot, FileFormat.NotPem(default), at, findings);
         }
 
-        return new SlotContent(slot, "PEM file", blocks);
+        return new SlotContent(slot, at.File, "PEM file", blocks);
     }
 
     public void Dispose()
@@ -76,15 +79,15 @@ internal sealed class SlotContent : IDisposable
         }
     }
 
-    private static SlotContent TooComplex(SslFile slot, string message, FindingList findings)
+    private static SlotContent TooComplex(SslFile slot, Place at, string message, FindingList findings)
     {
-        findings.Error("file.too-complex", new Place(NameOf(slot)), message, "Upload only the blocks that belong in this slot.");
-        return new SlotContent(slot, "file that is too large", []);
+        findings.Error("file.too-complex", at, message, "Upload only the blocks that belong in this slot.");
+        return new SlotContent(slot, at.File, "file that is too large", []);
     }
 
     private static SlotContent Refuse(SslFile slot, FileFormat format, Place at, FindingList findings)
     {
         findings.Error(format.Code, at, format.Message, format.Remedy);
-        return new SlotContent(slot, format.Name, []);
+        return new SlotContent(slot, at.File, format.Name, []);
     }
 }

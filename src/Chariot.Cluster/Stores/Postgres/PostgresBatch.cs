@@ -57,7 +57,7 @@ internal static class PostgresBatch
         var removed = group.Retained.Where(static entry => entry.Value is null).Select(static entry => Convert.FromHexString(entry.Key)).ToArray();
         if (removed.Length > 0)
         {
-            Add(batch, "DELETE FROM retained WHERE topic_hash = ANY ($1)", removed);
+            Add(batch, "DELETE FROM retained WHERE topic_hash = ANY ($1)", (Array)removed);
         }
     }
 

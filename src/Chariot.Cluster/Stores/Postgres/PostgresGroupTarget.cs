@@ -10,7 +10,7 @@ namespace Chariot.Cluster.Stores.Postgres;
 /// </summary>
 internal sealed class PostgresGroupTarget(NpgsqlDataSource source) : IGroupTarget
 {
-    private readonly PostgresGroup _group = new();
+    private readonly RecordedGroup _group = new();
     private readonly Dictionary<int, Exception> _refused = [];
     private NpgsqlConnection? _connection;
 

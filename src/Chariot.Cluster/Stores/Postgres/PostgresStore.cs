@@ -63,7 +63,7 @@ internal sealed partial class PostgresStore : IMessageStore, IStoreMaintenance, 
                     var number = (long)(await command.ExecuteScalarAsync(patience.Token))!;
                     return new PostgresStore(source, number, logger);
                 }
-                catch (Exception error) when (PostgresFailure.Judge(error) == GroupFailure.Unreachable && !patience.IsCancellationRequested)
+                catch (Exception error) when (error is not StoreUnavailableException && PostgresFailure.Judge(error) == GroupFailure.Unreachable && !patience.IsCancellationRequested)
                 {
                     LogNotYet(logger, error.Message);
                     await Task.Delay(OpenRetry, patience.Token);

@@ -2,13 +2,13 @@ using System.Collections.Immutable;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
 
-namespace Chariot.Cluster.Stores.Postgres;
+namespace Chariot.Cluster.Stores;
 
 /// <summary>
 /// Records what the works of one group want, work by work, because a work that its fence refuses must leave nothing. Then
 /// <see cref="Merge"/> adds up the others: what the group leaves of each row, so that one statement per table does.
 /// </summary>
-internal sealed class PostgresGroup : IStoreTransaction
+internal sealed class RecordedGroup : IStoreTransaction
 {
     private readonly List<Change> _changes = [];
     private readonly List<int> _starts = [];
@@ -78,6 +78,17 @@ internal sealed class PostgresGroup : IStoreTransaction
     }
 
     public void DeleteRetained(ReadOnlyMemory<byte> topic) => _changes.Add(new(Kind.DeleteRetained, 0, 0) { Topic = topic });
+
+    /// <summary>Throws when the last work has a row without its message: for a store that keeps the message in the row.</summary>
+    public void RequireMessages()
+    {
+        var own = _changes.Skip(_starts[^1]).ToList();
+        var messages = own.Where(static change => change.Kind == Kind.Message).Select(static change => change.Number).ToHashSet();
+        if (own.FirstOrDefault(change => change.Kind == Kind.Delivery && !messages.Contains(change.Row.MessageId)) is { Kind: Kind.Delivery } orphan)
+        {
+            throw new InvalidOperationException($"Message {orphan.Row.MessageId} is not in the work, so no queue row can hold it.");
+        }
+    }
 
     public long[] FencedSessions() => [.. _changes.Where(static change => change.Kind == Kind.Fence).Select(static change => change.Session).Distinct().Order()];
 

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
 
-namespace Chariot.Cluster.Stores.Postgres;
+namespace Chariot.Cluster.Stores;
 
 internal enum RowChangeKind : byte
 {

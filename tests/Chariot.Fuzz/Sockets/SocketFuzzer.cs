@@ -1,0 +1,126 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Chariot.Fuzz.Codec;
+using Chariot.TestKit.Broker;
+
+namespace Chariot.Fuzz.Sockets;
+
+/// <summary>
+/// Hostile connections against a broker process, over TCP and WebSocket: first every packet type in every state, then at random, while a
+/// good client is served throughout. In the end the broker must be alive, at rest, and no larger.
+/// </summary>
+/// <param name="perSecond">
+/// Connections a second at most; 0 for as many as go. What a client leaves behind in memory lives for two minutes (the collection age of
+/// its session's grain): a slope that means something needs a run of several times that.
+/// </param>
+internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond = 0)
+{
+    private const int Parallel = 16;
+
+    /// <summary>From the end of our bytes to the broker's close.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static readonly HostileState[] States = Enum.GetValues<HostileState>();
+
+    private readonly ConcurrentQueue<string> _hangs = new();
+    private readonly List<(int Connections, long Bytes)> _memory = [];
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private int _next;
+    private int _overWebSocket;
+
+    /// <summary>Connections of the systematic part: types x states x versions x transports.</summary>
+    public static int Systematic => 16 * States.Length * 4;
+
+    public async Task<SocketReport> RunAsync(int connections, CancellationToken cancellation)
+    {
+        await using var good = await GoodClient.StartAsync(broker.Ports.Mqtt);
+        await Task.WhenAll(Enumerable.Range(0, Parallel).Select(worker => Task.Run(() => WorkAsync(worker, connections, cancellation), cancellation)));
+        var served = await good.StopAsync();
+        var resting = await RestAsync(cancellation);
+        return new SocketReport
+        {
+            Seed = seed,
+            Connections = Math.Min(_next, connections),
+            WebSocket = _overWebSocket,
+            Hangs = [.. _hangs],
+            Crashed = broker.HasExited,
+            BytesPerConnection = Slope(),
+            ResidentBytes = broker.HasExited ? 0 : ProcessUsage.ResidentBytes(broker.Pid),
+            Good = served,
+            RestingCpu = resting,
+            Errors = [.. broker.Output.Split('\n').Where(line => line.Contains(" fail:", StringComparison.Ordinal) || line.Contains(" crit:", StringComparison.Ordinal)).Take(10)],
+            Took = Stopwatch.GetElapsedTime(_started),
+        };
+    }
+
+    private async Task WorkAsync(int worker, int connections, CancellationToken cancellation)
+    {
+        var random = new Random(seed + worker);
+        var generator = new PacketGenerator(seed + worker);
+        while (!broker.HasExited && _hangs.Count < 5)
+        {
+            var number = Interlocked.Increment(ref _next) - 1;
+            if (number >= connections)
+            {
+                return;
+            }
+
+            if (perSecond > 0 && TimeSpan.FromSeconds((double)number / perSecond) - Stopwatch.GetElapsedTime(_started) is { Ticks: > 0 } early)
+            {
+                await Task.Delay(early, cancellation);
+            }
+
+            if (number % 500 == 0)
+            {
+                lock (_memory)
+                {
+                    _memory.Add((number, ProcessUsage.ResidentBytes(broker.Pid)));
+                }
+            }
+
+            var systematic = number < Systematic;
+            var type = systematic ? number % 16 : random.Next(16);
+            var state = systematic ? States[number / 16 % States.Length] : States[random.Next(States.Length)];
+            var variant = systematic ? number / (16 * States.Length) : random.Next(4);
+            var webSocket = (variant & 2) != 0;
+            if (webSocket)
+            {
+                Interlocked.Increment(ref _overWebSocket);
+            }
+
+            using var connection = new HostileConnection(webSocket ? broker.Ports.Ws : broker.Ports.Mqtt, webSocket, (variant & 1) != 0, random, cancellation);
+            if (!await connection.RunAsync(state, type, generator, Patience))
+            {
+                _hangs.Enqueue($"seed {seed}, connection {number}: type {type} in {state}{(webSocket ? " over WebSocket" : "")}");
+            }
+        }
+    }
+
+    /// <summary>The quietest of at most thirty seconds: share of a core.</summary>
+    private async Task<double> RestAsync(CancellationToken cancellation)
+    {
+        var least = double.MaxValue;
+        for (var second = 0; second < 30 && least >= 0.1 && !broker.HasExited; second++)
+        {
+            var before = ProcessUsage.CpuSeconds(broker.Pid);
+            var started = Stopwatch.GetTimestamp();
+            await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
+            least = Math.Min(least, (ProcessUsage.CpuSeconds(broker.Pid) - before) / Stopwatch.GetElapsedTime(started).TotalSeconds);
+        }
+
+        return least;
+    }
+
+    /// <summary>Least squares over the second half.</summary>
+    private double Slope()
+    {
+        var points = _memory.OrderBy(point => point.Connections).Skip(_memory.Count / 2).ToArray();
+        if (points.Length < 2)
+        {
+            return 0;
+        }
+
+        var (x, y) = (points.Average(point => (double)point.Connections), points.Average(point => (double)point.Bytes));
+        return points.Sum(point => (point.Connections - x) * (point.Bytes - y)) / points.Sum(point => (point.Connections - x) * (point.Connections - x));
+    }
+}
