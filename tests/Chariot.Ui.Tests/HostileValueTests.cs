@@ -31,7 +31,7 @@ public sealed class HostileValueTests(Chromium chromium, Broker broker) : IClass
         await ui.CheckAsync("hostile-credential");
 
         await ui.Page.GotoAsync("/configuration/accounts");
-        await Expect(ui.Page.GetByText(Hostile)).ToBeVisibleAsync();
+        await Expect(ui.Page.GetByText(Hostile).First).ToBeVisibleAsync();
         await Expect(ui.Page.GetByText("<b onmouseover=x>").First).ToBeVisibleAsync();
         await ui.Page.GotoAsync("/configuration/mqtt-server");
         await Expect(ui.Page.GetByText("Anonymous clients have the rights of")).ToContainTextAsync(Hostile);

@@ -68,7 +68,7 @@
       depth = 0;
       over(false);
       const file = event.dataTransfer.files[0];
-      if (file) await upload(file, url, page);
+      if (file && !input.disabled) await upload(file, url, page);
     });
   }
 

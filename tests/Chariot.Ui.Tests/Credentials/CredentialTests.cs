@@ -19,6 +19,7 @@ public sealed class CredentialTests(Chromium chromium, Broker broker) : IClassFi
         await ui.CheckAsync("credentials-empty");
 
         await ui.Page.GetByRole(AriaRole.Link, new() { Name = "Add credential" }).ClickAsync();
+        await Expect(ui.Heading("Add credential")).ToBeVisibleAsync();
         await ui.Label("Username").FillAsync("line-1");
         await ui.Button("Add to Publish ACL").ClickAsync();
         await ui.Label("Publish ACL, entry 1").FillAsync("plant/#/line");

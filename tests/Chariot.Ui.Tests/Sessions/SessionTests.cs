@@ -35,4 +35,23 @@ public sealed class SessionTests(Chromium chromium, Broker broker) : IClassFixtu
         Assert.Equal(SameSiteAttribute.Strict, cookie.SameSite);
         Assert.DoesNotContain("chariot", await ui.Page.EvaluateAsync<string>("document.cookie"));
     }
+
+    [Fact]
+    public async Task Guessing_IsSlowedDown_AndThePageSaysForHowLong()
+    {
+        await using var ui = await chromium.OpenAsync(broker.Process);
+        await ui.Page.GotoAsync("/login");
+        var alert = ui.Page.GetByRole(AriaRole.Alert);
+        for (var i = 0; i < 20; i++)
+        {
+            await ui.FillSignInAsync("nobody", $"guess {i}");
+            await Expect(alert).ToBeVisibleAsync();
+            if ((await alert.TextContentAsync())!.Contains("too-many-attempts", StringComparison.Ordinal))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail("twenty wrong passwords, and no wait");
+    }
 }
