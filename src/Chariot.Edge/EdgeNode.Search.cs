@@ -5,9 +5,12 @@ using Chariot.Abstractions.Sessions;
 
 namespace Chariot.Edge;
 
-/// <summary>What the status pages ask for: clients by search, retained messages by level.</summary>
+/// <summary>What the status pages ask for: clients by search, retained messages by level, bytes that count while connections last.</summary>
 internal sealed partial class EdgeNode
 {
+    private long _bytesReceived;
+    private long _bytesSent;
+
     public ClientMatches FindClients(ClientSearch search)
     {
         var met = sessions.All
@@ -30,6 +33,27 @@ internal sealed partial class EdgeNode
             .OrderBy(level => level.Name, StringComparer.Ordinal)
             .Take(limit),
     ];
+
+    /// <summary>
+    /// A connection counts its own bytes until it ends, and is seen twice or not at all for a moment then. A counter that fell
+    /// would read as a restart.
+    /// </summary>
+    private static long Rising(ref long kept, long counted)
+    {
+        var before = Volatile.Read(ref kept);
+        while (counted > before)
+        {
+            var found = Interlocked.CompareExchange(ref kept, counted, before);
+            if (found == before)
+            {
+                return counted;
+            }
+
+            before = found;
+        }
+
+        return before;
+    }
 
     private static WillDescription? Describe(WillRecord? will) => will is null
         ? null

@@ -43,7 +43,8 @@ public sealed class DashboardTests(Chromium chromium, OpenBroker broker) : IClas
         await load;
 
         var traffic = (await broker.Process.Admin.GetAsync("nodes/traffic")).EnsureSuccess().Body!["items"]!.AsArray();
-        Assert.Contains(Assert.Single(traffic)!["samples"]!.AsArray(), s => (double)s!["messagesReceived"]! > 0 && (double)s["messagesDelivered"]! > 0);
+        Assert.Contains(Assert.Single(traffic)!["samples"]!.AsArray(), s =>
+            (double)s!["messagesReceived"]! > 0 && (double)s["messagesDelivered"]! > 0 && (double)s["bytesReceived"]! > 0 && (double)s["bytesSent"]! > 0);
     }
 
     [Fact]

@@ -30,6 +30,7 @@ public sealed class RetainedTests(Chromium chromium, OpenBroker broker) : IClass
         var payload = ui.Page.Locator("pre.payload");
         await Expect(payload).ToContainTextAsync("\"state\": \"running\"");
         await Expect(ui.Page.GetByRole(AriaRole.Radio, new() { Name = "JSON" })).ToBeCheckedAsync();
+        await Expect(ui.Page.Locator("[aria-current=true]")).ToContainTextAsync("state");
         await ui.CheckAsync("retained");
         await ui.Button("Dark colours").ClickAsync();
         await ui.CheckAsync("retained-dark");
