@@ -100,8 +100,11 @@ public sealed class ClientTests(Chromium chromium, OpenBroker broker) : IClassFi
     {
         const int Clients = 5000;
         await using var crowd = await Crowd.ConnectAsync(broker.Process.Ports.Mqtt, Clients, "meter-");
+        // One that is not searched for: the count says when the search has been made.
+        await using var other = await broker.ConnectAsync(new ConnectPacket { ClientId = "a-reader" });
         await using var ui = await chromium.OpenAsync(broker.Process);
         await ui.SignInAsync("/clients");
+        await Expect(ui.Page.GetByText("5,001 clients", new() { Exact = true })).ToBeVisibleAsync();
         var search = ui.Page.GetByLabel("Search client id, username, address");
         await search.FillAsync("METER-");
         await Expect(ui.Page.GetByText("5,000 clients", new() { Exact = true })).ToBeVisibleAsync();

@@ -11,8 +11,11 @@ namespace Chariot.Ui.Tests.Status;
 public sealed class StatusHostileTests(Chromium chromium, OpenBroker broker) : IClassFixture<OpenBroker>
 {
     private const string Script = "<script>window.hit=1</script><img src=x onerror=\"window.hit=2\">'&amp;";
+    private const string ScriptName = "<script>window.hit=4</script>";
     private const string Turned = "press\u202E7\u200Bgpj";
     private const string TurnedShown = "press\\u{202E}7\\u{200B}gpj";
+
+    private static readonly string[] Everything = ["#"];
 
     // The longest that the default limits let in.
     private static readonly string Long = "long-" + new string('w', 123);
@@ -21,7 +24,7 @@ public sealed class StatusHostileTests(Chromium chromium, OpenBroker broker) : I
     [Fact]
     public async Task HostileClientsAndTopics_AreShownAsText()
     {
-        (await broker.Process.Admin.PostAsync("credentials", new { username = Script, password = "a password", publishAcl = new[] { "#" }, subscribeAcl = new[] { "#" } })).EnsureSuccess();
+        (await broker.Process.Admin.PostAsync("credentials", new { username = Script, password = "a password", publishAcl = Everything, subscribeAcl = Everything })).EnsureSuccess();
         await using var script = await broker.ConnectAsync(new ConnectPacket
         {
             ClientId = Script, Username = Script, Password = "a password", WillTopic = "will/" + Script, WillPayload = [1],
@@ -36,7 +39,7 @@ public sealed class StatusHostileTests(Chromium chromium, OpenBroker broker) : I
             ("ctl/\u0001\u001B[31mred\r\nnext", "\u0007bell \u202Eturned\nline"u8.ToArray()),
             (LongTopic, [0xFF]));
         // A refused sign-in writes a stranger's words into the audit log.
-        using (var stranger = new AdminClient(broker.Process.Ports.Http, "no", Script))
+        using (var stranger = new AdminClient(broker.Process.Ports.Http, "no", ScriptName))
         {
             await stranger.TryLoginAsync();
         }
