@@ -3,9 +3,12 @@ using System.Text;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Stores;
+using Chariot.Abstractions.Topics;
 using Chariot.Edge.Authentication;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Retained;
 using Chariot.Edge.Sessions;
@@ -23,19 +26,14 @@ internal sealed partial class EdgeNode(
     SessionEnd ends,
     RetainedMessages retainedMessages,
     SessionServices services,
+    SessionHandOver handOver,
+    MessageIds ids,
     ServedCertificateProbe probe,
     SeenCertificates seen) : IEdgeNode
 {
     public Task GiveUpAsync(string clientId, long newEpoch)
     {
-        if (sessions.Find(clientId) is { } session && session.Epoch < newEpoch)
-        {
-            session.Connection?.Close(ReasonCode.SessionTakenOver);
-            var batch = FlushBatch.Current;
-            sessions.Remove(session, batch);
-            batch.Flush(services.Metrics);
-        }
-
+        handOver.GiveUp(clientId, newEpoch);
         return Task.CompletedTask;
     }
 
@@ -98,14 +96,32 @@ internal sealed partial class EdgeNode(
     public async Task<bool> DeleteRetainedAsync(string topic)
     {
         var bytes = Encoding.UTF8.GetBytes(topic);
-        if (!retainedMessages.Remove(bytes))
+        var id = ids.Next(services.UnixMilliseconds);
+        if (!retainedMessages.Clear(bytes, id))
         {
             return false;
         }
 
         services.Store.Submit(new RowWork(services, transaction => retainedMessages.Store(bytes, transaction)));
-        await services.Store.FlushAsync();
+        await Task.WhenAll(services.Store.FlushAsync(), ClearElsewhereAsync(bytes, id));
         return true;
+    }
+
+    /// <summary>Completes when every other silo has cleared the topic.</summary>
+    private Task ClearElsewhereAsync(byte[] topic, long id)
+    {
+        var cleared = new TaskTicket();
+        var message = new ApplicationMessage { Id = id, Topic = topic, Payload = default, QualityOfService = QualityOfService.AtLeastOnce, Retain = true };
+        var job = new PublishJob(services, message, storesFirst: false, () => cleared);
+        var batch = FlushBatch.Current;
+        foreach (var peer in services.Peers.All)
+        {
+            PeerSet.Send(peer, job, LinkMessageFlags.Retain, null, services.UnixMilliseconds, batch);
+        }
+
+        cleared.Complete(batch);
+        batch.Flush(services.Metrics);
+        return cleared.Completion;
     }
 
     private ClientDescription DescribeClient(ClientSession session)

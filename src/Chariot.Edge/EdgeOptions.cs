@@ -26,6 +26,9 @@ public sealed class EdgeOptions
     /// </summary>
     public IList<string> AllowedOrigins { get; } = [];
 
+    /// <summary>The store is one that several silos use; set by the host, not by configuration.</summary>
+    public bool SharesStore { get; set; }
+
     /// <summary>Name of this node, shown in the admin API.</summary>
     public string NodeName { get; set; } = Environment.MachineName;
 }

@@ -5,6 +5,7 @@ using Chariot.Edge.Authentication;
 using Chariot.Edge.Configuration;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Packets;
 using Chariot.Edge.Retained;
@@ -41,6 +42,14 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<ClientCertificates>();
         services.AddSingleton<CertificateSignIn>();
         services.AddSingleton<ScramAuthenticator>();
+
+        services.AddSingleton<PeerLog>();
+        services.AddSingleton<PeerDeliveries>();
+        services.AddSingleton<SessionHandOver>();
+        services.AddSingleton<SessionArrival>();
+        services.AddSingleton<SessionAdoption>();
+        services.AddSingleton<EdgePeers>();
+        services.AddSingleton<IPeerNode>(provider => provider.GetRequiredService<EdgePeers>());
 
         services.AddSingleton<MessageRouter>();
         services.AddSingleton<ConnectHandler>();

@@ -6,10 +6,12 @@ using Chariot.Abstractions.Stores;
 using Chariot.Edge.Configuration;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Retained;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
+using Microsoft.Extensions.Options;
 
 namespace Chariot.Edge;
 
@@ -41,6 +43,10 @@ internal sealed class EdgeStart(
     ConnectionRegistry connections,
     ConnectionSweep sweep,
     SessionServices services,
+    EdgePeers peers,
+    SessionAdoption adoptions,
+    MessageIds ids,
+    IOptions<EdgeOptions> options,
     ServedCertificateProbe probe,
     EdgeLog log) : IEdgeStart
 {
@@ -50,6 +56,15 @@ internal sealed class EdgeStart(
 
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
+        services.SharesStore = options.Value.SharesStore;
+        services.Ids = ids;
+        services.OnFenced = (session, batch) =>
+        {
+            log.SessionFenced(session.ClientId);
+            sessions.Release(session, batch);
+        };
+        await peers.JoinAsync(cancellationToken);
+        adoptions.Joined();
         await LoadAsync(cancellationToken);
         configuration.Open();
     }
@@ -62,7 +77,15 @@ internal sealed class EdgeStart(
             retainedMessages.Set(message, int.MaxValue);
         }
 
-        await LoadSessionsAsync(cancellationToken);
+        if (options.Value.SharesStore)
+        {
+            await adoptions.AdoptAllAsync(cancellationToken);
+        }
+        else
+        {
+            await LoadSessionsAsync(cancellationToken);
+        }
+
         log.Loaded(sessions.Count, sessions.All.Sum(session => session.Subscriptions.Count), retainedMessages.Count);
         sweep.Start();
     }
@@ -108,7 +131,7 @@ internal sealed class EdgeStart(
                     continue;
                 }
 
-                var session = sessions.AddStored(record);
+                var session = sessions.AddStored(record, adoption: null)!;
                 byId[record.SessionId] = session;
                 session.Access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId, cancellationToken));
                 sessions.Reconsider(session);

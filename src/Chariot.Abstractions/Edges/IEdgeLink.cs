@@ -21,7 +21,10 @@ public interface IEdgeLink : IGrainService
 
     [Alias("AbandonSsl")] Task AbandonSslAsync(string setupId);
 
-    /// <summary>Gives up the live session of a client: its connection is closed (5.0: 0x8E) and nothing more is written for it.</summary>
+    /// <summary>
+    /// Gives up the live session of a client: its connection is closed (5.0: 0x8E) and nothing more is sent to it. What comes for a
+    /// durable one is stored until its new owner has it released (<see cref="IPeerEdge.ReleaseAsync"/>).
+    /// </summary>
     [Alias("GiveUp")] Task GiveUpAsync(string clientId, long newEpoch);
 
     [Alias("Describe")] Task<NodeDescription> DescribeAsync();

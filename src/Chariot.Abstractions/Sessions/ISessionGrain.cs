@@ -66,7 +66,14 @@ public sealed record OpenSessionResult(
     [property: Id(2)] long SessionId,
     [property: Id(3)] bool SessionPresent,
     [property: Id(4)] ImmutableArray<SubscriptionRecord> Subscriptions,
-    [property: Id(5)] long DiscardedSessionId);
+    [property: Id(5)] long DiscardedSessionId)
+{
+    /// <summary>Another silo that held the session and was told to give it up; it waits to be released. Null when there is none.</summary>
+    [Id(6)] public SiloAddress? PreviousOwner { get; init; }
+
+    /// <summary>The will of a connection that died with its silo, when the session ended with it: now due. Null when there is none.</summary>
+    [Id(7)] public WillRecord? LostWill { get; init; }
+}
 
 /// <param name="Reasons">Per filter, in the order asked.</param>
 /// <param name="Revision">Configuration revision that the decision was made under.</param>

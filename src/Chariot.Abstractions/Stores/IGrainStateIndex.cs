@@ -16,6 +16,7 @@ public static class StateNames
     /// <summary>Storage provider name that every grain uses.</summary>
     public const string Provider = "chariot";
     public const string Session = "session";
+    public const string SessionPartition = "session-partition";
     public const string Credential = "credential";
     public const string Configuration = "configuration";
     public const string Accounts = "accounts";

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Ssl.Validation;
 
@@ -32,7 +34,7 @@ internal sealed class AuthorityFile(TimeProvider time)
         try
         {
             certificates = Distinct(CertificateRules.Read(file, findings), findings);
-            if (!findings.HasErrors)
+            if (!findings.HasErrors && certificates.TrueForAll(certificate => IsLoadable(certificate, findings)))
             {
                 Judge(certificates, findings);
             }
@@ -117,6 +119,21 @@ internal sealed class AuthorityFile(TimeProvider time)
         }
 
         findings.Error("client-ca.no-issuer", certificate.At, $"The file does not hold the CA {certificate.IssuerName}, which issued {certificate.Name}.", "Add the issuing CA up to its root; clients are trusted by way of a root in this file.");
+    }
+
+    // The library that builds the paths must be able to read it too, on every node.
+    private static bool IsLoadable(ParsedCertificate certificate, FindingList findings)
+    {
+        try
+        {
+            using var loaded = X509CertificateLoader.LoadCertificate(certificate.Der);
+            return loaded.PublicKey.ExportSubjectPublicKeyInfo().Length > 0;
+        }
+        catch (CryptographicException)
+        {
+            DerContent.NotWhatItSays(certificate.At, "a certificate", findings);
+            return false;
+        }
     }
 
     private static List<ParsedCertificate> Distinct(List<ParsedCertificate> certificates, FindingList findings)

@@ -53,7 +53,7 @@ internal sealed class Problem(Refusal refusal) : IResult
     public static Refusal ForException(Exception exception) => exception switch
     {
         AuditUnavailableException audit => new(503, "audit-unavailable", audit.Message),
-        TimeoutException or SiloUnavailableException => new(503, "cluster-unavailable", "The cluster did not answer in time. Try again.") { RetryAfter = TimeSpan.FromSeconds(2) },
+        TimeoutException or OrleansException => new(503, "cluster-unavailable", "The cluster did not answer in time. Try again.") { RetryAfter = TimeSpan.FromSeconds(2) },
         _ => ForStatus(500),
     };
 

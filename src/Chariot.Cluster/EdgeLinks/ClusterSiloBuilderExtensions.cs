@@ -17,7 +17,8 @@ public static class ClusterSiloBuilderExtensions
     {
         silo.Services.AddChariotConfiguration(nodeName, masterKey);
         silo.Services.TryAddSingleton<IEdgeLinks, SiloEdgeLinks>();
-        return silo.AddGrainService<EdgeLinkService>();
+        silo.Services.TryAddSingleton<IPeerLinks, SiloPeerLinks>();
+        return silo.AddGrainService<EdgeLinkService>().AddGrainService<PeerEdgeService>();
     }
 
     /// <summary>

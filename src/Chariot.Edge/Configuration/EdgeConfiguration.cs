@@ -52,6 +52,7 @@ internal sealed class EdgeConfiguration(
         services.StoreCallbacks.WaitForBatch();
         services.Background.WaitForBatch();
         connections.WaitForBatches();
+        services.Peers.WaitForBatches();
         await PurgeAsync(narrowed);
         if (_isOpen)
         {
@@ -115,9 +116,9 @@ internal sealed class EdgeConfiguration(
             var credential = session.Principal.Username ?? settings.AnonymousCredential;
             var concerned = change.ChangedCredentials is null
                 || (credential is not null && change.ChangedCredentials.Contains(credential))
-                || (session.Principal.IsAnonymous && anonymousChanged)
-                || (trustChanged && session.Connection?.Transport.ClientCertificate is not null);
-            if (!concerned)
+                || (session.Principal.IsAnonymous && anonymousChanged);
+            // A trust gives no rights and takes none, but it may say that a certificate is somebody else's.
+            if (!concerned && !(trustChanged && session.Connection is { Transport.ClientCertificate: not null } shown && !await HoldsAsync(session, shown)))
             {
                 continue;
             }
@@ -127,7 +128,7 @@ internal sealed class EdgeConfiguration(
             suspended += lost;
             resumed += regained;
             affected.Add(session);
-            if (session.Connection is { } connection && !await certificateSignIn.HoldsAsync(session.Principal, connection.Verifier, connection.Transport.ClientCertificate, cancellationToken))
+            if (session.Connection is { } connection && !await HoldsAsync(session, connection))
             {
                 connection.PublishesWill = session.Access.List != AccessControlList.Nothing;
                 connection.Close(ReasonCode.NotAuthorized);
@@ -136,6 +137,9 @@ internal sealed class EdgeConfiguration(
         }
 
         return (disconnected, suspended, resumed, affected);
+
+        ValueTask<bool> HoldsAsync(ClientSession session, MqttConnection connection) =>
+            certificateSignIn.HoldsAsync(session.Principal, connection.Verifier, connection.Transport.ClientCertificate, cancellationToken);
     }
 
     private async Task PurgeAsync(List<ClientSession> affected)

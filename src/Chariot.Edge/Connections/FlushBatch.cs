@@ -1,3 +1,5 @@
+using Chariot.Edge.Links;
+
 namespace Chariot.Edge.Connections;
 
 /// <summary>
@@ -10,7 +12,9 @@ internal sealed class FlushBatch
     private static FlushBatch? t_current;
 
     private OutboundBuffer[] _touched = new OutboundBuffer[64];
+    private Peer[] _peers = new Peer[4];
     private int _count;
+    private int _peerCount;
 
     /// <summary>Counters of this batch; added to the metrics once at its end.</summary>
     public long Received;
@@ -30,6 +34,22 @@ internal sealed class FlushBatch
         _touched[_count++] = buffer;
     }
 
+    /// <summary>Something was appended for a peer.</summary>
+    public void Touch(Peer peer)
+    {
+        if (_peers.AsSpan(0, _peerCount).Contains(peer))
+        {
+            return;
+        }
+
+        if (_peerCount == _peers.Length)
+        {
+            Array.Resize(ref _peers, _peerCount * 2);
+        }
+
+        _peers[_peerCount++] = peer;
+    }
+
     public void Flush(Diagnostics.EdgeMetrics metrics)
     {
         for (var i = 0; i < _count; i++)
@@ -39,6 +59,11 @@ internal sealed class FlushBatch
         }
 
         _count = 0;
+        while (_peerCount > 0)
+        {
+            _peers[--_peerCount].Pump();
+        }
+
         metrics.Add(this);
         Received = Delivered = Dropped = 0;
     }

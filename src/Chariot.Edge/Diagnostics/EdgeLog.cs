@@ -6,6 +6,31 @@ namespace Chariot.Edge.Diagnostics;
 internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 {
     private readonly ILogger _logger = logger;
+    private readonly LogLimiter _limiter = new();
+
+    public void ConnectRefused(string address, string reason)
+    {
+        if (_limiter.Allows(address, reason, out var leftOut))
+        {
+            WriteConnectRefused(address, reason, leftOut);
+        }
+    }
+
+    public void HandshakeFailed(string address, string reason)
+    {
+        if (_limiter.Allows(address, nameof(HandshakeFailed), out var leftOut))
+        {
+            WriteHandshakeFailed(address, reason, leftOut);
+        }
+    }
+
+    public void ProtocolViolation(string clientId, string address, string reason)
+    {
+        if (_limiter.Allows(address, reason, out var leftOut))
+        {
+            WriteProtocolViolation(clientId, address, reason, leftOut);
+        }
+    }
 
     [LoggerMessage(1000, LogLevel.Information, "Listening on {Endpoint} ({Kind})")]
     public partial void Listening(string endpoint, string kind);
@@ -31,8 +56,8 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1007, LogLevel.Information, "Client {ClientId} disconnected: {Reason}")]
     public partial void Disconnected(string clientId, string reason);
 
-    [LoggerMessage(1008, LogLevel.Information, "Refused a CONNECT from {Address}: {Reason}")]
-    public partial void ConnectRefused(string address, string reason);
+    [LoggerMessage(1008, LogLevel.Information, "Refused a CONNECT from {Address}: {Reason} ({LeftOut} more like it were not logged)")]
+    private partial void WriteConnectRefused(string address, string reason, int leftOut);
 
     [LoggerMessage(1009, LogLevel.Error, "The store refused a commit; publishers are not acknowledged until it works again: check free space and permissions of the data directory")]
     public partial void StoreRefused(Exception error);
@@ -40,11 +65,11 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1010, LogLevel.Error, "The stored queue of {ClientId} could not be read; it is tried again at the client's next acknowledgement or CONNECT")]
     public partial void QueueNotRead(Exception error, string clientId);
 
-    [LoggerMessage(1011, LogLevel.Warning, "TLS handshake with {Address} failed: {Reason}")]
-    public partial void HandshakeFailed(string address, string reason);
+    [LoggerMessage(1011, LogLevel.Warning, "TLS handshake with {Address} failed: {Reason} ({LeftOut} more like it were not logged)")]
+    private partial void WriteHandshakeFailed(string address, string reason, int leftOut);
 
-    [LoggerMessage(1012, LogLevel.Warning, "Client {ClientId} at {Address} sent what MQTT does not allow: {Reason}; its connection is closed")]
-    public partial void ProtocolViolation(string clientId, string address, string reason);
+    [LoggerMessage(1012, LogLevel.Warning, "Client {ClientId} at {Address} sent what MQTT does not allow: {Reason}; its connection is closed ({LeftOut} more like it were not logged)")]
+    private partial void WriteProtocolViolation(string clientId, string address, string reason, int leftOut);
 
     [LoggerMessage(1013, LogLevel.Warning, "Client {ClientId} may not have its will published any more; it was dropped")]
     public partial void WillDenied(string clientId);
@@ -54,6 +79,12 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 
     [LoggerMessage(1015, LogLevel.Error, "The session grain of {ClientId} did not answer; the client was refused with Server Unavailable")]
     public partial void GrainUnavailable(Exception error, string clientId);
+
+    [LoggerMessage(1414, LogLevel.Warning, "The session of {ClientId} belongs to another node, which this one had not been told; it was let go. If this repeats, check that all nodes reach each other")]
+    public partial void SessionFenced(string clientId);
+
+    [LoggerMessage(1410, LogLevel.Warning, "Not every silo has confirmed a new subscription within {Seconds} s; it was refused and undone. Check that all nodes reach each other")]
+    public partial void BarrierFailed(double seconds);
 
     [LoggerMessage(1020, LogLevel.Error, "A CONNECT from {Address} could not be decided; the client was refused with Server Unavailable and may try again")]
     public partial void ConnectFailed(Exception error, string address);

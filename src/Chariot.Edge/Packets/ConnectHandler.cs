@@ -9,6 +9,7 @@ using Chariot.Edge.Authentication;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Packets;
@@ -26,6 +27,7 @@ internal sealed partial class ConnectHandler(
     IEdgeLinks links,
     SessionRegistry sessions,
     SessionEnd ends,
+    SessionArrival arrivals,
     SessionServices services,
     EdgeLog log,
     TimeProvider time)
@@ -228,6 +230,11 @@ internal sealed partial class ConnectHandler(
             return ReasonCode.SessionTakenOver;
         }
 
+        if (session.Arrival is { } arrival && !await arrival.WaitAsync(cancellationToken))
+        {
+            return ReasonCode.ServerUnavailable;
+        }
+
         // 6. and 7.
         connection.Principal = principal;
         connection.Verifier = authentication.Verifier;
@@ -276,6 +283,11 @@ internal sealed partial class ConnectHandler(
             return null;
         }
 
+        if (opened.LostWill is { } lost)
+        {
+            ends.PublishWill(new ClientSession(clientId, 0, principal, services) { Will = lost, Access = new ClientAccess(access) });
+        }
+
         // The old connection first: nothing of its client is handled any more [MQTT-3.1.4-3].
         if (held?.Connection is { } old)
         {
@@ -293,7 +305,8 @@ internal sealed partial class ConnectHandler(
             }
         }
 
-        var session = sessions.Open(clientId, principal, opened, batch);
+        var arrives = services.SharesStore && opened.SessionPresent && (held is null || held.Ended || held.IsGivenUp || held.SessionId != opened.SessionId);
+        var session = sessions.Open(clientId, principal, opened, arrives, batch);
         if (!ReferenceEquals(session, held))
         {
             session.Access = new ClientAccess(access);
@@ -308,6 +321,19 @@ internal sealed partial class ConnectHandler(
         session.Will = packet.Will;
         session.SetExpiry(expiry);
         batch.Flush(services.Metrics);
+        if (arrives)
+        {
+            session.Arrival = arrivals.RunAsync(session, opened.PreviousOwner, opened.Epoch);
+        }
+        else if (services.SharesStore)
+        {
+            session.FenceEpoch = session.FenceEpoch == 0 ? opened.Epoch : session.FenceEpoch;
+            if (opened.PreviousOwner is { } previous)
+            {
+                _ = arrivals.DiscardAsync(previous, clientId, opened.Epoch);
+            }
+        }
+
         return session;
     }
 }

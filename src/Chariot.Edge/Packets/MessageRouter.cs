@@ -15,7 +15,10 @@ namespace Chariot.Edge.Packets;
 /// </summary>
 internal sealed class MessageRouter(RouteTable routes, RetainedMessages retainedMessages, SessionServices services, MessageIds ids)
 {
-    public ApplicationMessage CreateMessage(ClientSession publisher, TopicEntry entry, in PublishView view)
+    public ApplicationMessage CreateMessage(ClientSession publisher, TopicEntry entry, in PublishView view) =>
+        CreateMessage(view.Retain ? ids.Next(services.UnixMilliseconds) : ids.Next(), publisher.ClientId, entry, view);
+
+    public ApplicationMessage CreateMessage(long id, string publisher, TopicEntry entry, in PublishView view)
     {
         // One array for everything that the message owns.
         var bytes = new byte[view.PropertiesLength + view.Payload.Length];
@@ -24,13 +27,13 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var now = services.UnixMilliseconds;
         return new ApplicationMessage
         {
-            Id = ids.Next(),
+            Id = id,
             Topic = entry.Topic,
             Properties = bytes.AsMemory(0, properties),
             Payload = bytes.AsMemory(properties),
             QualityOfService = view.Qos,
             Retain = view.Retain,
-            Publisher = publisher.ClientId,
+            Publisher = publisher,
             PublishedAt = now,
             ExpiresAt = view.MessageExpirySeconds is { } seconds ? now + (seconds * 1000L) : long.MaxValue,
         };
@@ -46,7 +49,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var message = job.Message;
         if (message.Payload.IsEmpty)
         {
-            if (retainedMessages.Remove(message.Topic.Span))
+            if (retainedMessages.Clear(message.Topic, message.Id))
             {
                 job.Work.Retained = (retainedMessages, message.Topic);
             }
@@ -67,12 +70,12 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     /// Whether every durable target of a QoS 2 publish has room for it; chooses the members of shared subscriptions. What comes in
     /// between this and the delivery may take a queue over its limit by as much as is published at the same time.
     /// </summary>
-    public bool Admit(PublishJob job, MatchSet match, ClientSession? publisher)
+    public static bool Admit(PublishJob job, MatchSet match)
     {
-        ChooseMembers(job, match, publisher);
+        ChooseMembers(job, match);
         foreach (var target in match.Targets)
         {
-            if (IsFor(target, publisher) && target.Session.IsOverBudget(job.Message, target.Qos))
+            if (IsFor(target, job) && target.Session.IsOverBudget(job.Message, target.Qos))
             {
                 job.Refuse(ReasonCode.QuotaExceeded);
                 return false;
@@ -93,19 +96,19 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to everything that matches; false when nothing did.</summary>
-    public bool Route(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool Route(PublishJob job, MatchSet match, FlushBatch batch)
     {
-        var any = RouteDurable(job, match, publisher, batch);
-        return RouteTransient(job, match, publisher, batch) || any;
+        var any = RouteDurable(job, match, batch);
+        return RouteTransient(job, match, batch) || any;
     }
 
     /// <summary>Delivers to durable sessions that get it at QoS 1 or 2; false when nothing at all matches.</summary>
-    public bool RouteDurable(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool RouteDurable(PublishJob job, MatchSet match, FlushBatch batch)
     {
         var any = false;
-        foreach (var target in match.Targets)
+        foreach (var target in job.Shares is null ? match.Targets : [])
         {
-            if (IsFor(target, publisher))
+            if (IsFor(target, job))
             {
                 any = true;
                 DeliverDurable(job, target, batch);
@@ -115,7 +118,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         if (match.Shared.Length > 0)
         {
             any = true;
-            ChooseMembers(job, match, publisher);
+            ChooseMembers(job, match);
             foreach (var member in job.SharedMembers)
             {
                 DeliverDurable(job, member, batch);
@@ -126,12 +129,12 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     /// <summary>Delivers to the rest: sessions that end with their connection, and QoS 0 subscriptions.</summary>
-    public bool RouteTransient(PublishJob job, MatchSet match, ClientSession? publisher, FlushBatch batch)
+    public bool RouteTransient(PublishJob job, MatchSet match, FlushBatch batch)
     {
         var any = false;
-        foreach (var target in match.Targets)
+        foreach (var target in job.Shares is null ? match.Targets : [])
         {
-            if (IsFor(target, publisher))
+            if (IsFor(target, job))
             {
                 any = true;
                 DeliverTransient(job, target, batch);
@@ -152,7 +155,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var now = services.UnixMilliseconds;
         var message = new ApplicationMessage
         {
-            Id = ids.Next(),
+            Id = ids.Next(now),
             Topic = will.Topic,
             Properties = will.Properties,
             Payload = will.Payload,
@@ -169,7 +172,9 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
             batch.Dropped++;
         }
 
-        Route(job, routes.Match(entry), publisher, batch);
+        var match = routes.Match(entry);
+        Route(job, match, batch);
+        services.Peers.Forward(job, match, will.Retain, now, batch);
         job.Submit();
     }
 
@@ -196,23 +201,51 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         }
     }
 
-    private static void ChooseMembers(PublishJob job, MatchSet match, ClientSession? publisher)
+    /// <summary>Once for each job: the silo for each shared subscription, and where that is this one, the member.</summary>
+    private static void ChooseMembers(PublishJob job, MatchSet match)
     {
         if (job.HasSharedMembers)
         {
             return;
         }
 
+        var members = job.SharedMembers;
         foreach (var shared in match.Shared)
         {
-            if (shared.Choose(new ShareRequest(publisher?.ClientId ?? "", job.Message.Topic.Span, job.Message.Size)) is { } member)
+            if ((job.Shares is null || job.Shares.Contains(shared.Key))
+                && IsChosenHere(job, shared)
+                && shared.Choose(new ShareRequest(job.Message.Publisher, job.Message.Topic.Span, job.Message.Size)) is { } member)
             {
-                job.SharedMembers.Add(member);
+                members.Add(member);
             }
         }
     }
 
-    private static bool IsFor(Target target, ClientSession? publisher) => !(target.NoLocal && ReferenceEquals(target.Session, publisher));
+    // By client id, because the publisher may be on another silo.
+    private static bool IsFor(Target target, PublishJob job) =>
+        !(target.NoLocal && target.Session.ClientId == job.Message.Publisher)
+        && (target.Session.Adoption is { } adoption ? adoption.Takes(target.Session, job) : job.OnlyAdopted is null);
+
+    private static bool IsChosenHere(PublishJob job, SharedTarget shared)
+    {
+        if (job.IsFromPeer || job.OnlyAdopted is not null)
+        {
+            return job.Shares?.Contains(shared.Key) == true;
+        }
+
+        if (job.Forwarded is { } forwarded)
+        {
+            return !forwarded.IsElsewhere(shared.Key);
+        }
+
+        if (shared.ChoosePeer() is not { } peer)
+        {
+            return true;
+        }
+
+        job.ShareElsewhere(peer, shared.Key);
+        return false;
+    }
 
     private static QualityOfService Lower(QualityOfService a, QualityOfService b) => a < b ? a : b;
 

@@ -3,6 +3,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Links;
 using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 
@@ -13,7 +14,7 @@ namespace Chariot.Edge.Packets;
 /// outbound buffers; it allocates nothing and calls no grain. QoS 1, QoS 2 and retained messages become an
 /// <see cref="ApplicationMessage"/> and go through <see cref="MessageRouter"/>.
 /// </summary>
-internal sealed class PublishHandler(RouteTable routes, MessageRouter router, SessionServices services)
+internal sealed partial class PublishHandler(RouteTable routes, MessageRouter router, SessionServices services)
 {
     /// <summary>What becomes of a PUBLISH that its client may not send; swapped with the configuration.</summary>
     public OnDenied OnDenied { get; set; }
@@ -52,7 +53,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
 
         if ((header & 0b0111) == 0)
         {
-            FanOut(connection, session, entry, packet, view, batch);
+            FanOut(session.ClientId, connection.Version, entry, packet, view, batch);
             return ReasonCode.Success;
         }
 
@@ -64,117 +65,14 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
         };
     }
 
-    /// <summary>QoS 0, not retained.</summary>
-    private void FanOut(MqttConnection connection, ClientSession publisher, TopicEntry entry, Span<byte> packet, in PublishView view, FlushBatch batch)
-    {
-        var match = routes.Match(entry);
-        var encoder = PublishEncoder.Current;
-        var begun = false;
-        // The same bytes will do for a subscriber of the same version when they hold nothing that concerns us alone.
-        var verbatim = view.TopicAlias == 0 && view.MessageExpirySeconds is null;
-        foreach (var target in match.Targets)
-        {
-            if (!(target.NoLocal && ReferenceEquals(target.Session, publisher)))
-            {
-                Send(target, packet, view);
-            }
-        }
-
-        foreach (var shared in match.Shared)
-        {
-            if (shared.Choose(new ShareRequest(publisher.ClientId, entry.Topic, packet.Length)) is { } member)
-            {
-                Send(member, packet, view);
-            }
-        }
-
-        void Send(Target target, ReadOnlySpan<byte> packet, in PublishView view)
-        {
-            if (target.Session.Connection is not { } subscriber)
-            {
-                return;
-            }
-
-            if (subscriber.Outbound.Aliases is not null && SendAliased(target, subscriber, view))
-            {
-                return;
-            }
-
-            ReadOnlySpan<byte> bytes;
-            if (verbatim && subscriber.Version == connection.Version && target.SubscriptionIdentifiers.Length == 0)
-            {
-                bytes = packet;
-            }
-            else
-            {
-                Begin();
-                bytes = encoder.Encode(view, entry.Topic, AliasUse.None, subscriber.Version, retain: false, target.SubscriptionIdentifiers, out _);
-            }
-
-            if (bytes.Length > subscriber.MaximumPacketSize || !subscriber.Outbound.TryAppend(bytes, out var firstTouch))
-            {
-                batch.Dropped++;
-                return;
-            }
-
-            Delivered(subscriber, firstTouch);
-        }
-
-        // False when the topic is to be written in full, without an alias.
-        bool SendAliased(Target target, MqttConnection subscriber, in PublishView view)
-        {
-            var use = subscriber.Outbound.ChooseAlias(entry.Topic, out var alias);
-            while (use != AliasUse.None)
-            {
-                Begin();
-                var bytes = encoder.Encode(view, entry.Topic, use, subscriber.Version, retain: false, target.SubscriptionIdentifiers, out var offset);
-                if (bytes.Length > subscriber.MaximumPacketSize)
-                {
-                    return false;
-                }
-
-                switch (subscriber.Outbound.TryAppend(bytes, new AliasPatch(use, alias, offset), out var firstTouch))
-                {
-                    case AppendResult.Appended:
-                        Delivered(subscriber, firstTouch);
-                        return true;
-                    case AppendResult.Refused:
-                        batch.Dropped++;
-                        return true;
-                    default:
-                        use = AliasUse.Introduce;
-                        break;
-                }
-            }
-
-            return false;
-        }
-
-        void Begin()
-        {
-            if (!begun)
-            {
-                encoder.Begin();
-                begun = true;
-            }
-        }
-
-        void Delivered(MqttConnection subscriber, bool firstTouch)
-        {
-            batch.Delivered++;
-            if (firstTouch)
-            {
-                batch.Touch(subscriber.Outbound);
-            }
-        }
-    }
-
     private ReasonCode PublishRetained(ClientSession session, TopicEntry entry, in PublishView view, FlushBatch batch)
     {
         var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: false, makeTicket: null);
         if (router.Retain(job) == ReasonCode.Success)
         {
-            router.Route(job, routes.Match(entry), session, batch);
+            var match = routes.Match(entry);
+            router.Route(job, match, batch);
+            services.Peers.Forward(job, match, retain: true, services.UnixMilliseconds, batch);
         }
         else
         {
@@ -193,7 +91,7 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             return ReasonCode.ReceiveMaximumExceeded;
         }
 
-        var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: false, () => new PublishTicket(session, connection, packetId));
+        var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: false, () => new ClientPublishTicket(session, connection, packetId));
         var retained = view.Retain ? router.Retain(job) : ReasonCode.Success;
         if (retained != ReasonCode.Success)
         {
@@ -206,7 +104,9 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             job.Work.Ticket = job.TicketForTarget();
         }
 
-        var matched = router.Route(job, routes.Match(entry), session, batch);
+        var match = HoldForLost(job, entry, routes.Match(entry), batch);
+        var matched = router.Route(job, match, batch);
+        matched |= match.Orphans.Length > 0 | Forward(job, match, view.Retain, batch);
         job.Submit();
         if (job.Ticket is { } ticket)
         {
@@ -223,68 +123,6 @@ internal sealed class PublishHandler(RouteTable routes, MessageRouter router, Se
             session.CompletePublish(connection, packetId, reason, batch);
         }
 
-        return ReasonCode.Success;
-    }
-
-    private ReasonCode PublishExactlyOnce(MqttConnection connection, ClientSession session, TopicEntry entry, in PublishView view, FlushBatch batch)
-    {
-        var packetId = view.PacketId;
-        if (!session.TryBookInbound(packetId, out var committed))
-        {
-            // A retransmission: answered again, delivered never [MQTT-4.3.3-2]. While its commit is under way the answer follows that.
-            if (committed)
-            {
-                connection.SendAcknowledgement(PacketType.PubRec, packetId, ReasonCode.Success, batch);
-            }
-
-            return ReasonCode.Success;
-        }
-
-        if (connection.PublishTaken() > connection.ReceiveMaximumOfServer && connection.Version == ProtocolVersion.V500)
-        {
-            return ReasonCode.ReceiveMaximumExceeded;
-        }
-
-        var job = new PublishJob(services, router.CreateMessage(session, entry, view), storesFirst: true, makeTicket: null);
-        if (!router.Admit(job, routes.Match(entry), session))
-        {
-            // Told before anybody gets it: the client publishes it again, and whoever has it already would have it twice.
-            session.AcceptInbound(packetId, job.Refusal, batch);
-            return ReasonCode.Success;
-        }
-
-        var retained = view.Retain ? router.Retain(job) : ReasonCode.Success;
-        if (retained != ReasonCode.Success)
-        {
-            session.AcceptInbound(packetId, retained, batch);
-            return ReasonCode.Success;
-        }
-
-        var matched = router.RouteDurable(job, routes.Match(entry), session, batch);
-        if (session.IsDurable)
-        {
-            session.MarkStored();
-            job.Work.Inbound = (session, packetId);
-        }
-
-        if (!job.HasWork)
-        {
-            router.RouteTransient(job, routes.Match(entry), session, batch);
-            session.AcceptInbound(packetId, Reason(job, matched), batch);
-            return ReasonCode.Success;
-        }
-
-        job.Work.AfterCommit = (committedBatch, stored) =>
-        {
-            if (stored == ReasonCode.Success)
-            {
-                // Matched again: rights may have changed between PUBLISH and commit.
-                router.RouteTransient(job, routes.Match(entry), session, committedBatch);
-            }
-
-            session.AcceptInbound(packetId, stored == ReasonCode.Success ? Reason(job, matched) : stored, committedBatch);
-        };
-        job.Submit();
         return ReasonCode.Success;
     }
 

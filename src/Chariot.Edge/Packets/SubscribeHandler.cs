@@ -59,6 +59,12 @@ internal sealed class SubscribeHandler(
             }
         }
 
+        // A PUBLISH that any silo accepts after SUBACK is delivered: every silo must know the route before (architecture, invariant 2).
+        if (isNew.AsSpan().Contains(true) && !await services.Peers.WhenRoutesKnownAsync(withRetained: true))
+        {
+            await UndoAsync(session, packet.Subscriptions, isNew, reasons);
+        }
+
         // Rights may have changed since the grain decided: the change has suspended what it found, this finds the rest.
         sessions.Reconsider(session);
         Acknowledge(connection, packet.PacketId, reasons);
@@ -126,6 +132,29 @@ internal sealed class SubscribeHandler(
             }
 
             return true;
+        }
+    }
+
+    private async ValueTask UndoAsync(ClientSession session, ImmutableArray<SubscriptionRecord> subscriptions, bool[] isNew, ReasonCode[] reasons)
+    {
+        log.BarrierFailed(Links.PeerSet.BarrierLimit.TotalSeconds);
+        for (var i = 0; i < isNew.Length; i++)
+        {
+            if (isNew[i])
+            {
+                reasons[i] = ReasonCode.ImplementationSpecificError;
+                sessions.Unsubscribe(session, subscriptions[i].Filter);
+            }
+        }
+
+        try
+        {
+            await grains.GetGrain<ISessionGrain>(session.ClientId)
+                .UnsubscribeAsync(session.Epoch, [.. subscriptions.Where((_, i) => isNew[i]).Select(subscription => subscription.Filter)]);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            log.GrainUnavailable(error, session.ClientId);
         }
     }
 

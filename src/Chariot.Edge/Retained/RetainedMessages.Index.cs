@@ -22,7 +22,7 @@ internal sealed partial class RetainedMessages
                 // It may have been replaced, or cleared, since.
                 if (Find(topic.Span) is { Message: { } message } node && message.ExpiresAt <= now)
                 {
-                    Clear(node);
+                    RemoveMessage(node);
                     removed.Add(topic);
                 }
             }

@@ -34,6 +34,11 @@ internal sealed partial class RetainedMessages
     {
         lock (_gate)
         {
+            if (IsClearedSince(message))
+            {
+                return true;
+            }
+
             var node = Find(message.Topic.Span);
             var added = message.Size - (node?.Message?.Size ?? 0);
             if ((node?.Message is null && _count >= maximum) || (added > 0 && _bytes + added > maximumBytes))
@@ -76,7 +81,7 @@ internal sealed partial class RetainedMessages
                 return false;
             }
 
-            Clear(node);
+            RemoveMessage(node);
             return true;
         }
     }
@@ -176,7 +181,7 @@ internal sealed partial class RetainedMessages
         return found;
     }
 
-    private void Clear(Node node)
+    private void RemoveMessage(Node node)
     {
         _bytes -= node.Message!.Size;
         _count--;

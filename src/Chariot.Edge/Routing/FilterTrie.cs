@@ -1,32 +1,33 @@
 namespace Chariot.Edge.Routing;
 
 /// <summary>
-/// Topic filters with wildcards, by level. Matching is iterative and costs what the topic's levels and the matching branches
+/// Topic filters with wildcards, by level, each with its items. Matching is iterative and costs what the topic's levels and the matching branches
 /// cost, not what the trie holds. Not thread-safe: <see cref="RouteTable"/> guards it.
 /// </summary>
-internal sealed class FilterTrie
+internal sealed class FilterTrie<T>
+    where T : class
 {
     private readonly Node _root = new(null, []);
     private readonly List<Node> _current = [];
     private readonly List<Node> _next = [];
 
-    public void Add(Subscription subscription)
+    public void Add(ReadOnlySpan<byte> filter, T item)
     {
         var node = _root;
-        foreach (var range in Levels(subscription.Filter))
+        foreach (var range in Levels(filter))
         {
-            node = node.GetOrAdd(subscription.Filter.AsSpan()[range]);
+            node = node.GetOrAdd(filter[range]);
         }
 
-        (node.Subscriptions ??= []).Add(subscription);
+        (node.Items ??= []).Add(item);
     }
 
-    public void Remove(Subscription subscription)
+    public void Remove(ReadOnlySpan<byte> filter, T item)
     {
         var node = _root;
-        foreach (var range in Levels(subscription.Filter))
+        foreach (var range in Levels(filter))
         {
-            if (node.Find(subscription.Filter.AsSpan()[range]) is not { } child)
+            if (node.Find(filter[range]) is not { } child)
             {
                 return;
             }
@@ -34,17 +35,17 @@ internal sealed class FilterTrie
             node = child;
         }
 
-        node.Subscriptions?.Remove(subscription);
+        node.Items?.Remove(item);
         // Empty branches go with their last filter, or churn would grow the trie for ever.
-        while (node.Parent is { } parent && node.Subscriptions is not { Count: > 0 } && node.Children is not { Count: > 0 })
+        while (node.Parent is { } parent && node.Items is not { Count: > 0 } && node.Children is not { Count: > 0 })
         {
             parent.Children!.Remove(node.Level);
             node = parent;
         }
     }
 
-    /// <summary>Adds the subscriptions whose filter matches <paramref name="topic"/> to <paramref name="matches"/>.</summary>
-    public void Match(ReadOnlySpan<byte> topic, List<Subscription> matches)
+    /// <summary>Adds the items whose filter matches <paramref name="topic"/> to <paramref name="matches"/>.</summary>
+    public void Match(ReadOnlySpan<byte> topic, List<T> matches)
     {
         // Wildcards in the first level do not match topics that begin with $ [MQTT-4.7.2-1].
         var reserved = topic.Length > 0 && topic[0] == '$';
@@ -93,11 +94,46 @@ internal sealed class FilterTrie
         }
     }
 
-    private static void AddAll(Node? node, List<Subscription> matches)
+    /// <summary>The items of <paramref name="filter"/> itself; null when there are none.</summary>
+    public List<T>? Get(ReadOnlySpan<byte> filter)
     {
-        if (node?.Subscriptions is { } subscriptions)
+        var node = _root;
+        foreach (var range in Levels(filter))
         {
-            matches.AddRange(subscriptions);
+            if (node.Find(filter[range]) is not { } child)
+            {
+                return null;
+            }
+
+            node = child;
+        }
+
+        return node.Items;
+    }
+
+    /// <summary>The items of every filter, by filter.</summary>
+    public IEnumerable<List<T>> All()
+    {
+        var open = new Stack<Node>([_root]);
+        while (open.TryPop(out var node))
+        {
+            if (node.Items is { Count: > 0 } items)
+            {
+                yield return items;
+            }
+
+            foreach (var child in node.Children?.Values ?? Enumerable.Empty<Node>())
+            {
+                open.Push(child);
+            }
+        }
+    }
+
+    private static void AddAll(Node? node, List<T> matches)
+    {
+        if (node?.Items is { } items)
+        {
+            matches.AddRange(items);
         }
     }
 
@@ -108,7 +144,7 @@ internal sealed class FilterTrie
         public readonly Node? Parent = parent;
         public readonly byte[] Level = level;
         public Dictionary<byte[], Node>? Children;
-        public List<Subscription>? Subscriptions;
+        public List<T>? Items;
 
         public Node? Find(ReadOnlySpan<byte> level) =>
             Children is not null && Children.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(level, out var child) ? child : null;

@@ -1,4 +1,5 @@
 using Chariot.Abstractions.Topics;
+using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Routing;
@@ -44,6 +45,12 @@ internal sealed class MatchSet(long shardVersion, long wildcardVersion, Target[]
     public readonly long WildcardVersion = wildcardVersion;
     public readonly Target[] Targets = targets;
     public readonly SharedTarget[] Shared = shared;
+
+    /// <summary>Other silos with subscribers that are not shared ones.</summary>
+    public Peer[] Remotes { get; init; } = [];
+
+    /// <summary>Silos with subscribers that are dead: messages for their durable sessions are kept until those are adopted.</summary>
+    public Peer[] Orphans { get; init; } = [];
 }
 
 /// <summary>A topic name that has been published to, with what matches it.</summary>

@@ -9,7 +9,7 @@ namespace Chariot.Edge.Routing;
 /// match is recomputed when a subscription that could concern it has changed: versions are kept per first level, and one
 /// for filters that begin with a wildcard.
 /// </summary>
-internal sealed class RouteTable
+internal sealed partial class RouteTable
 {
     private const int Shards = 256;
 
@@ -18,7 +18,7 @@ internal sealed class RouteTable
 
     private readonly Lock _gate = new();
     private readonly Dictionary<byte[], List<Subscription>> _exact = new(TopicBytesComparer.Instance);
-    private readonly FilterTrie _wildcards = new();
+    private readonly FilterTrie<Subscription> _wildcards = new();
     private readonly long[] _shardVersions = new long[Shards];
     private readonly Dictionary<string, SharedGroup> _groups = new(StringComparer.Ordinal);
     private readonly List<Subscription> _matches = [];
@@ -41,7 +41,7 @@ internal sealed class RouteTable
             Join(subscription);
             if (IsWildcard(subscription.Filter))
             {
-                _wildcards.Add(subscription);
+                _wildcards.Add(subscription.Filter, subscription);
             }
             else
             {
@@ -54,6 +54,7 @@ internal sealed class RouteTable
             }
 
             Touch(subscription.Filter);
+            AnnounceAdded(subscription);
         }
     }
 
@@ -64,7 +65,7 @@ internal sealed class RouteTable
             Leave(subscription);
             if (IsWildcard(subscription.Filter))
             {
-                _wildcards.Remove(subscription);
+                _wildcards.Remove(subscription.Filter, subscription);
             }
             else if (_exact.TryGetValue(subscription.Filter, out var list) && list.Remove(subscription) && list.Count == 0)
             {
@@ -72,6 +73,7 @@ internal sealed class RouteTable
             }
 
             Touch(subscription.Filter);
+            AnnounceRemoved(subscription);
         }
     }
 
@@ -207,8 +209,10 @@ internal sealed class RouteTable
                 target.Add(subscription);
             }
 
-            var shared = groups is null ? [] : groups.Select(pair => new SharedTarget(pair.Key, [.. pair.Value])).ToArray();
-            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], shared);
+            var remotes = MatchRemote(entry.Topic, out var sharedElsewhere);
+            List<SharedTarget> shared = [.. (groups ?? []).Select(pair => new SharedTarget(pair.Key, [.. pair.Value]))];
+            AddPeers(shared, sharedElsewhere);
+            return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], [.. shared]) { Remotes = [.. remotes.Where(peer => !peer.IsClosed)], Orphans = [.. remotes.Where(peer => peer.IsClosed)] };
         }
     }
 

@@ -1,16 +1,17 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Chariot.Abstractions.Configuration;
+using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Routing;
 
 /// <summary>A message that a shared subscription is to give to one of its members.</summary>
 /// <param name="Size">Bytes of the packet, roughly: a member that takes no packet of that size is left out (section 3.1.2.11.4).</param>
-internal readonly ref struct ShareRequest(string publisher, ReadOnlySpan<byte> topic, int size)
+internal readonly ref struct ShareRequest(ReadOnlySpan<char> publisher, ReadOnlySpan<byte> topic, int size)
 {
     public readonly ReadOnlySpan<byte> Topic = topic;
-    public readonly string Publisher = publisher;
+    public readonly ReadOnlySpan<char> Publisher = publisher;
     public readonly int Size = size;
 
     /// <summary>A member that does not get it: the one that it comes from.</summary>
@@ -31,17 +32,33 @@ internal sealed class SharedTarget(SharedGroup group, Target[] members)
 
     public SharedGroup Group { get; } = group;
 
+    /// <summary>Those on this silo.</summary>
     public Target[] Members { get; } = members;
+
+    /// <summary>The filter with its <c>$share/group/</c> prefix.</summary>
+    public string Key => Group.Filter;
+
+    /// <summary>Other silos with members; null when there are none.</summary>
+    public SharedPeers? Peers { get; set; }
+
+    /// <summary>The silo whose turn it is; null for this one. With nobody here who is connected, always another one if there is one.</summary>
+    public Peer? ChoosePeer() =>
+        Peers is null ? null : Peers.Choose(Members.Length) ?? (Array.Exists(Members, member => member.Session.Connection is not null) ? null : Peers.Other(null));
 
     /// <summary>Null when there is no member that it can go to. Allocates nothing.</summary>
     public Target? Choose(in ShareRequest request)
     {
+        if (Members.Length == 0)
+        {
+            return null;
+        }
+
         // One member, not looked at twice: the commonest group while another is being set up or rolled out.
         var start = (int)(Interlocked.Increment(ref Group.Next) % (uint)Members.Length);
         return Group.Strategy switch
         {
             SharedSubscriptionStrategy.RoundRobin => InTurn(request, start),
-            SharedSubscriptionStrategy.HashByClient => Highest(request, Hash(MemoryMarshal.AsBytes(request.Publisher.AsSpan()))),
+            SharedSubscriptionStrategy.HashByClient => Highest(request, Hash(MemoryMarshal.AsBytes(request.Publisher))),
             SharedSubscriptionStrategy.HashByTopic => Highest(request, Hash(request.Topic)),
             SharedSubscriptionStrategy.Sticky => Stick(request, start),
             _ => LeastLoaded(request, start),

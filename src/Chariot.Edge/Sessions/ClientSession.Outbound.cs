@@ -49,12 +49,29 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
-            if (Ended || (!_isDurable && _connection is null))
+            if (Ended || _released)
+            {
+                return false;
+            }
+
+            if (WasElsewhere(job))
+            {
+                return true;
+            }
+
+            if (_arriving is null && !_isDurable && _connection is null)
             {
                 return false;
             }
 
             var message = job.Message;
+            if (_arriving is not null)
+            {
+                Hold(job, target, qos, retain);
+                return true;
+            }
+
+            _storedSinceGivenUp?.Add(message.Id);
             if (!_isDurable)
             {
                 DeliverTransient(new Delivery(message, qos, ++_lastSequence) { Share = target.Share, Retain = retain, SubscriptionIdentifiers = target.SubscriptionIdentifiers }, batch);
@@ -361,7 +378,8 @@ internal sealed partial class ClientSession
     /// Takes the tickets of what ends here. What another member of a shared subscription may have goes to <paramref name="moving"/> with
     /// its ticket, or stays for who moves its row.
     /// </summary>
-    private void CollectTickets(List<PublishTicket> tickets, List<Delivery> moving)
+    /// <param name="moving">Null when nothing moves: the session goes on elsewhere.</param>
+    private void CollectTickets(List<PublishTicket> tickets, List<Delivery>? moving)
     {
         foreach (var delivery in _inflight.Values.OrderBy(delivery => delivery.Sequence))
         {
@@ -375,7 +393,7 @@ internal sealed partial class ClientSession
 
         void Collect(Delivery delivery)
         {
-            if (delivery.MayMove && !delivery.Moved)
+            if (moving is not null && delivery.MayMove && !delivery.Moved)
             {
                 if (delivery.Durability == Durability.None)
                 {

@@ -18,7 +18,7 @@ internal sealed partial class ClientSession
         _waitingCount = size.Count;
         _waitingBytes = size.Bytes;
         _spilled = size.Count > 0;
-        _hadRows = true;
+        _hadRows |= size.Count > 0;
         _mayHoldUnloadedIds = size.Count > 0;
         foreach (var share in _shares)
         {
@@ -41,11 +41,11 @@ internal sealed partial class ClientSession
                 // Its row goes with it.
                 delivery.AwaitsCommit = false;
             }
-            else if (Ended && delivery.MayMove)
+            else if (Ended && !_released && delivery.MayMove)
             {
                 moves = _claimed.Add(delivery.Sequence);
             }
-            else if (delivery.Done || Ended)
+            else if (delivery.Done || (Ended && !_released))
             {
                 RemoveRow(delivery);
             }

@@ -43,6 +43,9 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         set => _access = value;
     }
 
+    /// <summary>Its QoS 2 publishes that wait for other silos; null until there is one.</summary>
+    public ExactlyOnceOrder? ExactlyOnce { get; set; }
+
     public long Epoch { get; set; }
 
     public bool CleanStart { get; set; }
@@ -87,7 +90,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         MqttConnection? displaced;
         lock (Gate)
         {
-            if (Ended || epoch < Epoch)
+            if (Ended || IsGivenUp || _arriving is not null || epoch < Epoch)
             {
                 return false;
             }
@@ -128,7 +131,10 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
     /// <summary>
     /// Ends the session: what waited for it waits no more, its rows are deleted. Its routes are removed by the registry.
     /// </summary>
-    public void End(FlushBatch batch)
+    public void End(FlushBatch batch) => End(batch, keepsRows: false);
+
+    /// <param name="keepsRows">They belong to the session's new owner.</param>
+    public void End(FlushBatch batch, bool keepsRows)
     {
         List<PublishTicket> tickets = [];
         List<Delivery> moving = [];
@@ -143,7 +149,8 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             Ended = true;
             connection = _connection;
             _connection = null;
-            CollectTickets(tickets, moving);
+            CollectTickets(tickets, keepsRows ? null : moving);
+            ReleaseHeld(tickets);
             _inflight.Clear();
             _queue.Clear();
             _unpersisted.Clear();
@@ -160,6 +167,11 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
 
         // It came while the session was being removed, and would wait for messages for ever.
         connection?.Close(ReasonCode.SessionTakenOver);
+        if (keepsRows)
+        {
+            return;
+        }
+
         Services.Redelivery.Give(this, moving);
         if (_hadRows && Services.Redelivery.HasGroups)
         {

@@ -1,6 +1,7 @@
 using Chariot.Abstractions;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Links;
 using Chariot.Edge.Routing;
 
 namespace Chariot.Edge.Sessions;
@@ -23,6 +24,39 @@ internal sealed class PublishJob(SessionServices services, ApplicationMessage me
 
     /// <summary>The members that shared subscriptions chose, so that one choice serves both passes.</summary>
     public List<Target> SharedMembers => _shared ??= [];
+
+    /// <summary>
+    /// The shared subscriptions that it is for, and nothing else: of another edge's message those whose member is chosen here, of one
+    /// published here those that a dead silo was to choose for. Null for everything that matches.
+    /// </summary>
+    public List<string>? Shares { get; init; }
+
+    public bool IsFromPeer { get; init; }
+
+    /// <summary>The silo that forwarded it; null for this one.</summary>
+    public Orleans.Runtime.SiloAddress? Origin { get; init; }
+
+    /// <summary>Only for the sessions adopted from this silo; null for all.</summary>
+    public string? OnlyAdopted { get; init; }
+
+    /// <summary>Shared subscriptions for which another silo was chosen.</summary>
+    public Dictionary<Peer, List<string>>? SharesElsewhere { get; private set; }
+
+    public void ShareElsewhere(Peer peer, string key)
+    {
+        SharesElsewhere ??= [];
+        if (!SharesElsewhere.TryGetValue(peer, out var keys))
+        {
+            SharesElsewhere[peer] = keys = [];
+        }
+
+        keys.Add(key);
+    }
+
+    /// <summary>The same message's job under which other silos have settled it already; its choices stand.</summary>
+    public PublishJob? Forwarded { get; init; }
+
+    public bool IsElsewhere(string key) => SharesElsewhere?.Values.Any(keys => keys.Contains(key)) == true;
 
     public bool HasSharedMembers => _shared is not null;
 

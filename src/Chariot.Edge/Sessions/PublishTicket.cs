@@ -4,11 +4,10 @@ using Chariot.Edge.Connections;
 namespace Chariot.Edge.Sessions;
 
 /// <summary>
-/// A QoS 1 PUBLISH that has not been acknowledged to its publisher: counts what it waits for, every durable target and the
-/// store (architecture, "acknowledge or persist"). The publisher that went away meanwhile is simply not told; it will
-/// publish again.
+/// A QoS 1 or 2 PUBLISH that has not been acknowledged to its publisher: counts what it waits for, every durable target, the store
+/// and every other silo (architecture, "acknowledge or persist").
 /// </summary>
-internal sealed class PublishTicket(ClientSession publisher, MqttConnection connection, ushort packetId)
+internal abstract class PublishTicket
 {
     private int _waiting = 1;
     private int _reason;
@@ -22,7 +21,28 @@ internal sealed class PublishTicket(ClientSession publisher, MqttConnection conn
     {
         if (Interlocked.Decrement(ref _waiting) == 0)
         {
-            publisher.CompletePublish(connection, packetId, (ReasonCode)_reason, batch);
+            Settle((ReasonCode)_reason, batch);
         }
     }
+
+    /// <summary>Nothing is waited for any more. May be called under a session's gate.</summary>
+    protected abstract void Settle(ReasonCode reason, FlushBatch batch);
+}
+
+/// <summary>
+/// A QoS 1 PUBLISH of a client here. The publisher that went away meanwhile is simply not told; it will publish again.
+/// </summary>
+internal sealed class ClientPublishTicket(ClientSession publisher, MqttConnection connection, ushort packetId) : PublishTicket
+{
+    protected override void Settle(ReasonCode reason, FlushBatch batch) => publisher.CompletePublish(connection, packetId, reason, batch);
+}
+
+/// <summary>A change of the broker's own that waits for other silos.</summary>
+internal sealed class TaskTicket : PublishTicket
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task Completion => _done.Task;
+
+    protected override void Settle(ReasonCode reason, FlushBatch batch) => _done.TrySetResult();
 }

@@ -30,23 +30,29 @@ internal sealed class SessionRegistry
     /// The session to go on with after the grain has opened it: the one held here when it is the same, else a new one with the
     /// subscriptions given. What was held before under the client id ends.
     /// </summary>
-    public ClientSession Open(string clientId, Principal principal, OpenSessionResult opened, FlushBatch batch)
+    /// <param name="arrives">A new session waits for what its last owner has.</param>
+    public ClientSession Open(string clientId, Principal principal, OpenSessionResult opened, bool arrives, FlushBatch batch)
     {
         while (true)
         {
             var held = Find(clientId);
-            if (held is not null && held.SessionId == opened.SessionId && opened.SessionPresent && !held.Ended)
+            if (held is not null && held.SessionId == opened.SessionId && opened.SessionPresent && !held.Ended && !held.IsGivenUp)
             {
                 return held;
             }
 
             var session = new ClientSession(clientId, opened.SessionId, principal, _services) { Epoch = opened.Epoch };
+            if (arrives)
+            {
+                session.BeginArrival();
+            }
+
             if (held is null ? _sessions.TryAdd(clientId, session) : _sessions.TryUpdate(clientId, session, held))
             {
                 if (held is not null)
                 {
                     RemoveRoutes(held);
-                    held.End(batch);
+                    held.End(batch, keepsRows: held.SessionId == opened.SessionId);
                 }
 
                 foreach (var record in opened.Subscriptions)
@@ -59,13 +65,29 @@ internal sealed class SessionRegistry
         }
     }
 
-    /// <summary>Adds a session that was loaded from the store, its client being away.</summary>
-    public ClientSession AddStored(SessionRecord record)
+    /// <summary>
+    /// Adds a session that was loaded from the store, its client being away. With an <paramref name="adoption"/> it holds what comes
+    /// until its queue is known; null when one is here already.
+    /// </summary>
+    public ClientSession? AddStored(SessionRecord record, Adoption? adoption)
     {
         var session = new ClientSession(record.ClientId, record.SessionId, record.Principal, _services) { Epoch = record.Epoch, Will = record.Will };
         session.SetExpiry(record.ExpirySeconds);
         session.SetAway(record.DisconnectedAt ?? _services.Time.GetUtcNow());
-        _sessions[record.ClientId] = session;
+        if (adoption is not null)
+        {
+            session.Adoption = adoption;
+            session.BeginArrival();
+            if (!_sessions.TryAdd(record.ClientId, session))
+            {
+                return null;
+            }
+        }
+        else
+        {
+            _sessions[record.ClientId] = session;
+        }
+
         foreach (var subscription in record.Subscriptions)
         {
             Subscribe(session, subscription);
@@ -81,6 +103,16 @@ internal sealed class SessionRegistry
         {
             RemoveRoutes(session);
             session.End(batch);
+        }
+    }
+
+    /// <summary>Forgets a session that goes on elsewhere: its rows stay.</summary>
+    public void Release(ClientSession session, FlushBatch batch)
+    {
+        if (_sessions.TryRemove(new KeyValuePair<string, ClientSession>(session.ClientId, session)))
+        {
+            RemoveRoutes(session);
+            session.End(batch, keepsRows: true);
         }
     }
 

@@ -2,6 +2,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Stores;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Links;
 
 namespace Chariot.Edge.Sessions;
 
@@ -19,6 +20,18 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
     public EdgeLog Log { get; } = log;
 
     public TimeProvider Time { get; } = time;
+
+    /// <summary>The other edges of the cluster.</summary>
+    public PeerSet Peers { get; } = new(time);
+
+    /// <summary>Gives message ids; null in a kit that makes its own.</summary>
+    public MessageIds? Ids { get; set; }
+
+    /// <summary>Several silos use the store: sessions move, and old owners are kept out of it.</summary>
+    public bool SharesStore { get; set; }
+
+    /// <summary>The store has refused a session's rows because another silo owns it.</summary>
+    public Action<ClientSession, FlushBatch> OnFenced { get; set; } = static (_, _) => { };
 
     /// <summary>Limits in force; swapped with each configuration revision.</summary>
     public MqttLimits Limits { get; set; } = new();

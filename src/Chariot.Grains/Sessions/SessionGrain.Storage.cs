@@ -7,8 +7,11 @@ namespace Chariot.Grains.Sessions;
 /// <summary>When a session is written, and where its activation lives.</summary>
 internal sealed partial class SessionGrain
 {
-    /// <summary>Durable, or resumed without expiry: its record and rows stay until it ends.</summary>
-    private bool IsDurable(SessionRecord session) => session.ExpirySeconds > 0 || (storage.RecordExists && storage.State.SessionId == session.SessionId);
+    /// <summary>
+    /// Durable, or resumed without expiry: its record and rows stay until it ends. So does a will in a cluster: another silo publishes
+    /// it when this one dies.
+    /// </summary>
+    private bool IsDurable(SessionRecord session) => session.ExpirySeconds > 0 || (session.Will is not null && links.Active.Length > 1) || (storage.RecordExists && storage.State.SessionId == session.SessionId);
 
     private async Task<bool> TryCommitAsync(SessionRecord next)
     {

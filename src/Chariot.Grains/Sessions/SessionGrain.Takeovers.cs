@@ -38,17 +38,23 @@ internal sealed partial class SessionGrain
         }
     }
 
+    /// <summary>The activation stays where it is: one that moves with each takeover would lose count of them.</summary>
+    private bool IsFoughtOver
+    {
+        get
+        {
+            ForgetOldTakeovers(time.GetUtcNow());
+            return _takeovers.Count > 1;
+        }
+    }
+
     /// <summary>
     /// Two clients that connect again whenever they are thrown out would do so for ever: the one that is there stays, the other waits.
     /// </summary>
     private bool MayTakeOver(string? address)
     {
         var now = time.GetUtcNow();
-        while (_takeovers.TryPeek(out var earliest) && now.UtcTicks - earliest >= FightWindow.Ticks)
-        {
-            _takeovers.Dequeue();
-        }
-
+        ForgetOldTakeovers(now);
         if (_takeovers.Count < FreeTakeovers)
         {
             _takeovers.Enqueue(now.UtcTicks);
@@ -62,5 +68,13 @@ internal sealed partial class SessionGrain
         }
 
         return false;
+    }
+
+    private void ForgetOldTakeovers(DateTimeOffset now)
+    {
+        while (_takeovers.TryPeek(out var earliest) && now.UtcTicks - earliest >= FightWindow.Ticks)
+        {
+            _takeovers.Dequeue();
+        }
     }
 }

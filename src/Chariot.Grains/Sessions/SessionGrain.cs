@@ -58,8 +58,12 @@ internal sealed partial class SessionGrain(
         }
 
         _address = request.Address;
+
+        // First the holder: its epoch may be above this silo's clock.
+        var holder = await HolderAsync();
         var epoch = NextEpoch();
-        await TakeOverAsync(request.Owner, epoch);
+        var previous = await TakeOverAsync(holder, request.Owner, epoch);
+        var lostWill = _session is { ExpirySeconds: 0, DisconnectedAt: null, Owner: { } owner } && !links.Active.Contains(owner) ? _session.Will : null;
 
         // A session without expiry ended with the connection that this one replaces.
         var resumed = !request.CleanStart && existing is { ExpirySeconds: > 0 } ? existing : null;
@@ -80,8 +84,12 @@ internal sealed partial class SessionGrain(
             return Refuse(ReasonCode.ServerUnavailable);
         }
 
-        Follow(request.Owner);
-        return new OpenSessionResult(ReasonCode.Success, epoch, opened.SessionId, resumed is not null, opened.Subscriptions, discarded);
+        if (!IsFoughtOver)
+        {
+            Follow(request.Owner);
+        }
+
+        return new OpenSessionResult(ReasonCode.Success, epoch, opened.SessionId, resumed is not null, opened.Subscriptions, discarded) { PreviousOwner = previous, LostWill = lostWill };
     }
 
     public async ValueTask<SubscribeResult> SubscribeAsync(long epoch, ImmutableArray<SubscriptionRecord> subscriptions)
@@ -172,11 +180,11 @@ internal sealed partial class SessionGrain(
     /// connection. A silo that does not answer is passed over: its lease runs out before <see cref="GiveUpLimit"/> does, and
     /// its commands carry an old epoch.
     /// </summary>
-    private async Task TakeOverAsync(SiloAddress newOwner, long epoch)
+    private async Task<SiloAddress?> TakeOverAsync(SiloAddress? holder, SiloAddress newOwner, long epoch)
     {
-        if (_session?.Owner is not { } owner || owner.Equals(newOwner) || !links.Active.Contains(owner))
+        if (holder is not { } owner || owner.Equals(newOwner) || !links.Active.Contains(owner))
         {
-            return;
+            return null;
         }
 
         try
@@ -187,6 +195,27 @@ internal sealed partial class SessionGrain(
         {
             LogGiveUpFailed(error, ClientId, owner);
         }
+
+        return owner;
+    }
+
+    /// <summary>The silo whose edge has the session now: its owner, or the one that adopted it when that died; null when none has.</summary>
+    private async Task<SiloAddress?> HolderAsync()
+    {
+        if (_session?.Owner is not { } owner || links.Active.Contains(owner))
+        {
+            return _session?.Owner;
+        }
+
+        // With one silo alive there is nobody to take it from.
+        if (links.Active.Length < 2 || !storage.RecordExists)
+        {
+            return null;
+        }
+
+        var holder = await GrainFactory.GetGrain<ISessionPartitionGrain>(SessionPartitions.Of(ClientId)).FindHolderAsync(owner);
+        _lastEpoch = Math.Max(_lastEpoch, holder?.Epoch ?? 0);
+        return holder?.Silo;
     }
 
     // Rises with the clock, in microseconds, so that it also rises over an activation of which nothing was written.

@@ -85,7 +85,7 @@ internal static class BrokerHost
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
         if (options.IsEdge)
         {
-            services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => edge.NodeName = options.NodeName);
+            services.AddOptions<EdgeOptions>().Bind(builder.Configuration.GetSection("Chariot:Mqtt")).Configure(edge => (edge.NodeName, edge.SharesStore) = (options.NodeName, options.IsClustered));
             services.AddMqttEdge();
             services.AddHostedService<EdgeShutdown>();
         }
@@ -142,16 +142,35 @@ internal static class BrokerHost
     private static async Task StartAsync(WebApplication app, ServerLog log)
     {
         var services = app.Services;
-        var edge = services.GetService<IEdgeStart>();
-        edge?.Bind();
-        await app.StartAsync();
-
         var options = services.GetRequiredService<IOptions<BrokerOptions>>().Value;
-        if (options.IsClustered && options.IsEdge)
+        services.GetService<IEdgeStart>()?.Bind();
+        var isSiloOfMany = options.IsClustered && options.IsEdge;
+        if (isSiloOfMany)
         {
-            await ClusterHost.RequireOwnNameAsync(services, options.NodeName, log);
+            await ClusterHost.RequireFreeNameAsync(services, options, log);
         }
 
+        await app.StartAsync();
+        try
+        {
+            if (isSiloOfMany)
+            {
+                await ClusterHost.RequireOwnNameAsync(services, options.NodeName, log);
+            }
+
+            await OpenAsync(app, options, log);
+        }
+        catch when (isSiloOfMany)
+        {
+            // A silo that just went away would hold up the others until they notice.
+            await ClusterHost.LeaveAsync(app, log);
+            throw;
+        }
+    }
+
+    private static async Task OpenAsync(WebApplication app, BrokerOptions options, ServerLog log)
+    {
+        var services = app.Services;
         var configuration = services.GetRequiredService<IGrainFactory>().GetGrain<IConfigurationGrain>(IConfigurationGrain.Key);
         if (!await configuration.InitializeAsync(new MqttSettings { AllowAnonymous = options.Bootstrap.AllowAnonymous }) && options.Bootstrap.AllowAnonymous)
         {
@@ -177,19 +196,16 @@ internal static class BrokerHost
             throw new OptionsValidationException("CHARIOT_ADMIN_PASSWORD", typeof(BrokerOptions), [error.Message]);
         }
 
-        if (edge is not null)
+        if (options.IsEdge)
         {
-            await edge.OpenAsync(app.Lifetime.ApplicationStopping);
-        }
-
-        services.GetRequiredService<StartProgress>().IsReady = true;
-        if (edge is null)
-        {
-            log.ReadyToAdminister(options.NodeName);
+            await services.GetRequiredService<IEdgeStart>().OpenAsync(app.Lifetime.ApplicationStopping);
+            services.GetRequiredService<StartProgress>().IsReady = true;
+            log.Ready(options.NodeName);
         }
         else
         {
-            log.Ready(options.NodeName);
+            services.GetRequiredService<StartProgress>().IsReady = true;
+            log.ReadyToAdminister(options.NodeName);
         }
     }
 

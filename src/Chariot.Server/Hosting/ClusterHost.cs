@@ -20,6 +20,8 @@ namespace Chariot.Server.Hosting;
 internal static class ClusterHost
 {
     private static readonly TimeSpan NamesakePatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LeaveTime = TimeSpan.FromSeconds(10);
 
     public static void Configure(WebApplicationBuilder builder, BrokerOptions options, IClusterStore store, MasterKey masterKey)
     {
@@ -70,7 +72,54 @@ internal static class ClusterHost
     }
 
     /// <summary>
-    /// Looks for an older silo of the same name that answers. One that does not answer is this node's own past, which
+    /// Before this node joins: looks for a silo of its name whose port is open. One at this node's own address is its past: it would
+    /// hold the port.
+    /// </summary>
+    /// <exception cref="DuplicateNodeException">There is one.</exception>
+    public static async Task RequireFreeNameAsync(IServiceProvider services, BrokerOptions options, ServerLog log)
+    {
+        var table = services.GetRequiredService<IMembershipTable>();
+        await table.InitializeMembershipTableAsync(tryInitTableVersion: true, CancellationToken.None);
+        var endpoints = services.GetRequiredService<IOptions<EndpointOptions>>().Value;
+        var own = new IPEndPoint(endpoints.AdvertisedIPAddress, endpoints.SiloPort);
+        foreach (var (entry, _) in (await table.ReadAllAsync(CancellationToken.None)).Members)
+        {
+            if (entry.Status != SiloStatus.Active || entry.SiloName != options.NodeName || entry.SiloAddress.Endpoint.Equals(own))
+            {
+                continue;
+            }
+
+            using var socket = new TcpClient();
+            using var patience = new CancellationTokenSource(ConnectPatience);
+            try
+            {
+                await socket.ConnectAsync(entry.SiloAddress.Endpoint, patience.Token);
+            }
+            catch (Exception error) when (error is SocketException or OperationCanceledException)
+            {
+                log.NamesakeSilent(options.NodeName);
+                continue;
+            }
+
+            throw new DuplicateNodeException(options.NodeName, entry.SiloAddress.ToString());
+        }
+    }
+
+    /// <summary>Ends a node that has joined and cannot go on.</summary>
+    public static async Task LeaveAsync(WebApplication app, ServerLog log)
+    {
+        try
+        {
+            await app.StopAsync(LeaveTime);
+        }
+        catch (Exception error)
+        {
+            log.NotLeft(error);
+        }
+    }
+
+    /// <summary>
+    /// After it has joined, in case two of one name started at once: looks for an older silo of the same name that answers. One that does not answer is this node's own past, which
     /// membership has not noticed yet.
     /// </summary>
     /// <exception cref="DuplicateNodeException">There is one.</exception>

@@ -28,6 +28,9 @@ internal sealed partial class ServerLog(ILogger<ServerLog> logger)
     [LoggerMessage(5302, LogLevel.Warning, "This node answers for a change that it could not read back; it follows within a second of reaching a silo again")]
     public partial void NotRefreshed(Exception error);
 
+    [LoggerMessage(5304, LogLevel.Warning, "The node could not leave the cluster in order; the others notice within seconds")]
+    public partial void NotLeft(Exception error);
+
     [LoggerMessage(5303, LogLevel.Warning, "Node {Node} is listed in membership as Active and does not answer; this node of the same name starts all the same")]
     public partial void NamesakeSilent(string node);
 }

@@ -12,6 +12,8 @@ namespace Chariot.Admin.Tests.ClientCertificates;
 [Collection(SharedCluster.Name)]
 public sealed class ClientTrustApiTests(Cluster cluster) : IDisposable
 {
+    private static readonly string[] BadSerials = ["01", "no"];
+
     private readonly TestClientAuthority _authority = new();
 
     public void Dispose() => _authority.Dispose();
@@ -87,7 +89,7 @@ public sealed class ClientTrustApiTests(Cluster cluster) : IDisposable
 
         Assert.Equal(250, seen.Distinct().Count());
         Assert.Equal(seen.Order(StringComparer.Ordinal), seen);
-        using var bad = await host.Administrator.PostAsJsonAsync("api/v1/client-ca/revoked", new { serialNumbers = new[] { "01", "no" } });
+        using var bad = await host.Administrator.PostAsJsonAsync("api/v1/client-ca/revoked", new { serialNumbers = BadSerials });
         Assert.Equal("serialNumbers[1]", (await bad.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed")).GetProperty("findings")[0].GetProperty("field").GetString());
     }
 

@@ -2,13 +2,16 @@ using Chariot.Abstractions.Configuration;
 
 namespace Chariot.Cluster.Tests.Configuration;
 
-public sealed class ClientTrustFeedTests : IAsyncLifetime
+public sealed class ClientTrustFeedTests : IAsyncLifetime, IAsyncDisposable
 {
     private readonly FeedKit _kit = new();
 
     public async Task InitializeAsync() => await _kit.StartAsync();
 
+    // xunit 2 calls this one only.
     public async Task DisposeAsync() => await _kit.DisposeAsync();
+
+    ValueTask IAsyncDisposable.DisposeAsync() => _kit.DisposeAsync();
 
     [Fact]
     public async Task Trust_IsFetchedWhenTheConfigurationNamesAnother_AndNotOtherwise()

@@ -23,8 +23,6 @@ public abstract class GrainStorageTests : IAsyncLifetime
     /// <summary>How many grains at once; fewer where each write is slow.</summary>
     private protected virtual int Grains => 100;
 
-    private protected virtual Task CloseAsync() => Task.CompletedTask;
-
     public async Task InitializeAsync()
     {
         var services = new ServiceCollection();
@@ -43,11 +41,7 @@ public abstract class GrainStorageTests : IAsyncLifetime
         await lifecycle.OnStart();
     }
 
-    public async Task DisposeAsync()
-    {
-        await _services.DisposeAsync();
-        await CloseAsync();
-    }
+    public async Task DisposeAsync() => await _services.DisposeAsync();
 
     [Fact]
     public async Task AMissingRecord_ReadsAsANewState()

@@ -251,7 +251,20 @@ public sealed class AuthenticatorTests : IDisposable
     /// <summary>Asks, moving the clock on by 10 ms at a time while the answer is held back.</summary>
     private async Task<AuthenticationResult> Ask(string? username, string? password, string address = "10.0.0.1")
     {
-        return await Wait(_authenticator.AuthenticateAsync(username, password is null ? null : Encoding.UTF8.GetBytes(password), address, default).AsTask());
+        // Without the test's own context, which is late when other tests are busy: then the clock would run ahead of the answer.
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        Task<AuthenticationResult> answer;
+        try
+        {
+            answer = _authenticator.AuthenticateAsync(username, password is null ? null : Encoding.UTF8.GetBytes(password), address, default).AsTask();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+
+        return await Wait(answer);
     }
 
     private async Task<T> Wait<T>(Task<T> answer)

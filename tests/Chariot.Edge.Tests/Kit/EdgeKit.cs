@@ -23,18 +23,19 @@ internal sealed class EdgeKit : IDisposable
 {
     private readonly AckOrPersistTimer _timer = new();
 
-    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, IMessageStore? process = null, ConfigurationLease? lease = null)
+    public EdgeKit(FakeMessageStore? store = null, FakeTimeProvider? time = null, IMessageStore? behind = null, ConfigurationLease? lease = null, long process = 0)
     {
         Store = store ?? new FakeMessageStore();
         Time = time ?? new FakeTimeProvider(DateTimeOffset.UtcNow);
         // As if it were running already: the tests call PersistUnacknowledged themselves.
         Running(_timer) = true;
-        Services = new SessionServices(process ?? Store, _timer, Metrics, Log, Time);
+        Services = new SessionServices(behind ?? Store, _timer, Metrics, Log, Time);
         Sessions = new SessionRegistry(Routes, Services);
-        Router = new MessageRouter(Routes, RetainedMessages, Services, new MessageIds(Time));
+        Ids = new MessageIds(Time, process);
+        Router = new MessageRouter(Routes, RetainedMessages, Services, Ids);
         Publish = new PublishHandler(Routes, Router, Services);
         // Handlers that call grains take no part in what is tested with this kit.
-        var connect = new ConnectHandler(null!, null!, null!, null!, null!, null!, Sessions, null!, Services, Log, Time);
+        var connect = new ConnectHandler(null!, null!, null!, null!, null!, null!, Sessions, null!, null!, Services, Log, Time);
         Dispatcher = new PacketDispatcher(connect, Publish, null!, null!, new DisconnectHandler(Connections, null!, Services), null!, lease ?? new ConfigurationLease(new(Required: false)), Log);
         Store.GroupCompleted += () => FlushBatch.Current.Flush(Metrics);
     }
@@ -56,6 +57,8 @@ internal sealed class EdgeKit : IDisposable
     public SessionServices Services { get; }
 
     public SessionRegistry Sessions { get; }
+
+    public MessageIds Ids { get; }
 
     public MessageRouter Router { get; }
 

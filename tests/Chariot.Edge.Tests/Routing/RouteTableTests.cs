@@ -62,7 +62,7 @@ public sealed class RouteTableTests : IDisposable
     public void FilterTrie_WhenTheLastFilterIsGone_HoldsNothing()
     {
         var random = new Random(7);
-        var trie = new FilterTrie();
+        var trie = new FilterTrie<Subscription>();
         var session = _kit.Session("c", 1, durable: false);
         var live = new List<Subscription>();
         for (var i = 0; i < 2000; i++)
@@ -70,19 +70,19 @@ public sealed class RouteTableTests : IDisposable
             if (random.Next(2) == 0 || live.Count == 0)
             {
                 live.Add(new Subscription(session, Record(random)));
-                trie.Add(live[^1]);
+                trie.Add(live[^1].Filter, live[^1]);
             }
             else
             {
                 var at = random.Next(live.Count);
-                trie.Remove(live[at]);
+                trie.Remove(live[at].Filter, live[at]);
                 live.RemoveAt(at);
             }
         }
 
         foreach (var subscription in live)
         {
-            trie.Remove(subscription);
+            trie.Remove(subscription.Filter, subscription);
         }
 
         Assert.Equal(0, ChildrenOfRoot(trie));
@@ -198,10 +198,10 @@ public sealed class RouteTableTests : IDisposable
         Assert.Equal(shared, match.Shared.Select(group => string.Join(',', group.Members.Select(member => member.Session.ClientId).Order())).Order());
     }
 
-    private static int ChildrenOfRoot(FilterTrie trie)
+    private static int ChildrenOfRoot(FilterTrie<Subscription> trie)
     {
         const System.Reflection.BindingFlags Any = System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public;
-        var root = typeof(FilterTrie).GetField("_root", Any)!.GetValue(trie)!;
+        var root = typeof(FilterTrie<Subscription>).GetField("_root", Any)!.GetValue(trie)!;
         return ((System.Collections.ICollection?)root.GetType().GetField("Children", Any)!.GetValue(root))?.Count ?? 0;
     }
 }

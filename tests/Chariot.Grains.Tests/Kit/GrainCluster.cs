@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Sessions;
 using Chariot.Abstractions.Stores;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Runtime;
@@ -19,12 +20,21 @@ public abstract class GrainCluster(short silos) : IAsyncLifetime
 {
     private readonly ConcurrentDictionary<SiloAddress, TestEdgeLink> _links = [];
     private readonly ConcurrentDictionary<SiloAddress, TestFeed> _feeds = [];
+    private readonly ConcurrentDictionary<SiloAddress, byte> _dead = [];
     private volatile SiloAddress[] _active = [];
 
     internal InProcessTestCluster Cluster { get; private set; } = null!;
     internal TestStorage Storage { get; } = new();
     internal TestTime Time { get; } = new();
     internal TestMaintenance Maintenance { get; } = new();
+
+    /// <summary>Session records as a bulk read finds them.</summary>
+    internal ConcurrentDictionary<string, SessionRecord> Stored { get; } = [];
+
+    /// <summary>What silos were asked to adopt.</summary>
+    internal ConcurrentQueue<(SiloAddress Silo, int Partition, ImmutableArray<LostOwner> Owners, long Epoch)> Adopted { get; } = [];
+
+    internal Func<SiloAddress, Task>? OnAdopt { get; set; }
 
     internal ImmutableArray<SiloAddress> Silos => [.. Cluster.Silos.Select(silo => silo.SiloAddress)];
 
@@ -37,6 +47,8 @@ public abstract class GrainCluster(short silos) : IAsyncLifetime
             silo.Services.AddSingleton<TimeProvider>(Time);
             silo.Services.AddSingleton<IStoreMaintenance>(Maintenance);
             silo.Services.AddSingleton<IEdgeLinks>(services => new Links(this, services.GetRequiredService<ILocalSiloDetails>().SiloAddress));
+            silo.Services.AddSingleton<IPeerLinks>(services => new Peers(this, services.GetRequiredService<ILocalSiloDetails>().SiloAddress));
+            silo.Services.AddSingleton<IGrainStateIndex>(new Records(this));
             silo.Services.AddSingleton<IConfigurationFeed>(services => Feed(services.GetRequiredService<ILocalSiloDetails>().SiloAddress));
             silo.Services.AddGrainStorage(StateNames.Provider, (services, _) => Storage.On(services));
         });
@@ -59,13 +71,21 @@ public abstract class GrainCluster(short silos) : IAsyncLifetime
         return (silo, Link(silo));
     }
 
-    internal void RemoveSilo(SiloAddress silo) => _active = [.. _active.Where(active => !active.Equals(silo))];
+    internal void RemoveSilo(SiloAddress silo)
+    {
+        _active = [.. _active.Where(active => !active.Equals(silo))];
+        _dead[silo] = 0;
+    }
 
     /// <summary>Forgets what the last test left outside the grains.</summary>
     internal void Reset()
     {
         _active = [.. Silos];
         _links.Clear();
+        _dead.Clear();
+        Stored.Clear();
+        Adopted.Clear();
+        OnAdopt = null;
         foreach (var feed in _feeds.Values)
         {
             feed.Reset();
@@ -74,6 +94,45 @@ public abstract class GrainCluster(short silos) : IAsyncLifetime
         Time.OthersAreSilent = false;
         Storage.Clear();
         Maintenance.Reset();
+    }
+
+    private sealed class Records(GrainCluster cluster) : IGrainStateIndex
+    {
+        public Task<IReadOnlyList<KeyValuePair<string, T>>> ReadAsync<T>(string stateName, string? afterKey, int limit, string? prefix = null, CancellationToken cancellationToken = default) =>
+            Task.FromResult<IReadOnlyList<KeyValuePair<string, T>>>(
+            [
+                .. cluster.Stored.Where(pair => afterKey is null || string.CompareOrdinal(pair.Key, afterKey) > 0).OrderBy(pair => pair.Key, StringComparer.Ordinal)
+                    .Take(limit).Select(pair => KeyValuePair.Create(pair.Key, (T)(object)pair.Value)),
+            ]);
+    }
+
+    private sealed class Peers(GrainCluster cluster, SiloAddress local) : IPeerLinks
+    {
+        public SiloAddress Local => local;
+
+        public PeerView Current => new(1, [.. cluster._active], [.. cluster._dead.Keys]);
+
+        public IAsyncEnumerable<PeerView> WatchAsync(CancellationToken cancellationToken) => throw new NotSupportedException("No grain asks this.");
+
+        public IPeerLink Get(SiloAddress silo) => new Peer(cluster, silo);
+    }
+
+    private sealed class Peer(GrainCluster cluster, SiloAddress silo) : IPeerLink
+    {
+        public Task<LinkReply> SendAsync(ReadOnlyMemory<byte> frame) => throw new NotSupportedException("No grain asks this.");
+
+        public Task HelloAsync() => throw new NotSupportedException("No grain asks this.");
+
+        public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => throw new NotSupportedException("No grain asks this.");
+
+        public async Task AdoptAsync(int partition, ImmutableArray<LostOwner> owners, long epoch)
+        {
+            cluster.Adopted.Enqueue((silo, partition, owners, epoch));
+            if (cluster.OnAdopt is { } hook)
+            {
+                await hook(silo);
+            }
+        }
     }
 
     private sealed class Links(GrainCluster cluster, SiloAddress local) : IEdgeLinks

@@ -20,7 +20,10 @@ internal sealed class ClusterNodes : IAsyncDisposable
             ["Chariot:MasterKeyFile"] = _directory.Write("master.key", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)) + "\n"),
             ["Chariot:Cluster:Id"] = "test",
         };
-        File.SetUnixFileMode(_directory.File("master.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(_directory.File("master.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
     }
 
     public BrokerOptions Options(string name, string roles = "edge,admin", params (string Key, string Value)[] more) => new()

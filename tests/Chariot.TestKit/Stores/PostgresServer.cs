@@ -104,7 +104,7 @@ public sealed class PostgresServer : IAsyncDisposable
         if (IsRoot)
         {
             // The server's user must be able to pass through the directory that is ours.
-            File.SetUnixFileMode(_directory.Path, File.GetUnixFileMode(_directory.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            (await Command.RunAsync("chmod", "go+x", _directory.Path)).EnsureSuccess();
             (await Command.RunAsync("chown", "postgres", Data)).EnsureSuccess();
         }
 

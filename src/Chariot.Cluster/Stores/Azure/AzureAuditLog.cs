@@ -33,10 +33,11 @@ internal sealed class AzureAuditLog(AzureAccount account) : IAuditLog
             {
                 // Not to be abandoned from here on: it may be committed.
                 await account.Records.SubmitTransactionAsync(
-                [
-                    head.HasValue ? new(TableTransactionActionType.UpdateReplace, next, head.Value!.ETag) : new(TableTransactionActionType.Add, next),
-                    new(TableTransactionActionType.Add, Row(numbered, hash)),
-                ]);
+                    [
+                        head.HasValue ? new(TableTransactionActionType.UpdateReplace, next, head.Value!.ETag) : new(TableTransactionActionType.Add, next),
+                        new(TableTransactionActionType.Add, Row(numbered, hash)),
+                    ],
+                    CancellationToken.None);
                 return;
             }
             catch (RequestFailedException error) when (AzureFailure.IsConflict(error))

@@ -1,0 +1,92 @@
+using Chariot.Abstractions;
+using Chariot.Abstractions.Edges;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Sessions;
+
+namespace Chariot.Edge.Links;
+
+/// <summary>Sessions that leave this edge for another. Never calls the session grain: that one is waiting.</summary>
+internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends, ConnectionRegistry connections, SessionServices services)
+{
+    private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(8);
+
+    /// <summary>Step 1, while the grain waits: the client is cut off, nothing more is sent to it.</summary>
+    public void GiveUp(string clientId, long newEpoch)
+    {
+        if (sessions.Find(clientId) is not { } session || session.Epoch >= newEpoch)
+        {
+            return;
+        }
+
+        var batch = FlushBatch.Current;
+        if (session.IsDurable)
+        {
+            var connection = session.GiveUp(newEpoch);
+            connection?.Close(ReasonCode.SessionTakenOver);
+            // A delayed will is decided when it is known whether the session goes on.
+            if ((connection is not null && session.Will is { DelaySeconds: 0 }) || session.WillDueAt <= services.Time.GetUtcNow())
+            {
+                ends.PublishWill(session);
+            }
+        }
+        else
+        {
+            var connection = session.Connection;
+            connection?.Close(ReasonCode.SessionTakenOver);
+            if (connection is not null)
+            {
+                ends.TakenOver(session, sessionContinues: false);
+            }
+
+            sessions.Remove(session, batch);
+        }
+
+        batch.Flush(services.Metrics);
+    }
+
+    /// <summary>
+    /// Step 2, when every silo knows the routes of the new owner: everything that was matched before is let in, then the session
+    /// goes. Null when it is not here.
+    /// </summary>
+    public async Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard)
+    {
+        if (sessions.Find(clientId) is not { IsGivenUp: true } session || session.Epoch > epoch)
+        {
+            return null;
+        }
+
+        if (session.Adoption is { } adoption)
+        {
+            // What other silos still keep for it has to come here first.
+            await adoption.WhenOverAsync().WaitAsync(FenceLimit, services.Time);
+        }
+
+        connections.WaitForBatches();
+        services.StoreCallbacks.WaitForBatch();
+        await services.Peers.FenceAsync().WaitAsync(FenceLimit, services.Time);
+        var released = session.Release();
+        // What was let in has been handed to the store when the batches that let it in have ended.
+        connections.WaitForBatches();
+        services.StoreCallbacks.WaitForBatch();
+        services.Peers.WaitForBatches();
+        await services.Store.FlushAsync();
+        if (discard && session.Will is not null)
+        {
+            // The session ends, and with it the wait of its will [MQTT-3.1.2-8].
+            ends.PublishWill(session);
+        }
+
+        var batch = FlushBatch.Current;
+        if (discard)
+        {
+            sessions.Remove(session, batch);
+        }
+        else
+        {
+            sessions.Release(session, batch);
+        }
+
+        batch.Flush(services.Metrics);
+        return released;
+    }
+}

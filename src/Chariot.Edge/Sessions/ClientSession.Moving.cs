@@ -1,0 +1,177 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions;
+using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Stores;
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Routing;
+
+namespace Chariot.Edge.Sessions;
+
+/// <summary>
+/// A durable session that moves between edges. The old one is given up: it sends nothing more and stores what comes. The new one
+/// arrives: it holds what comes, until all silos know its routes and the old one has been released. What both got is dropped here.
+/// </summary>
+internal sealed partial class ClientSession
+{
+    private List<long>? _storedSinceGivenUp;
+    private List<HeldDelivery>? _arriving;
+    private bool _released;
+    private long _arrivalId;
+    private HashSet<long>? _knownElsewhere;
+
+    /// <summary>Its client is on another silo.</summary>
+    public bool IsGivenUp => _storedSinceGivenUp is not null;
+
+    /// <summary>Waits for its old owner; null when it need not.</summary>
+    public Task<bool>? Arrival { get; set; }
+
+    /// <summary>Works on its rows are refused by the store when a higher epoch has been there; 0: not asked.</summary>
+    public long FenceEpoch { get; set; }
+
+    /// <summary>How it came here when its silo died; null when it did not.</summary>
+    public Adoption? Adoption { get; set; }
+
+    public void BeginArrival()
+    {
+        _arriving = [];
+        _arrivalId = Services.Ids?.Next() ?? 0;
+    }
+
+    /// <summary>Refuses the work when another silo owns the session.</summary>
+    public void Fence(IStoreTransaction transaction)
+    {
+        if (FenceEpoch != 0)
+        {
+            transaction.Fence(SessionId, FenceEpoch);
+        }
+    }
+
+    /// <summary>Sends nothing more and has everything stored that is not. Returns its connection, which is to be closed.</summary>
+    public MqttConnection? GiveUp(long newEpoch)
+    {
+        lock (Gate)
+        {
+            var connection = _connection;
+            _connection = null;
+            Epoch = newEpoch;
+            DisconnectedAt = null;
+            if (IsGivenUp)
+            {
+                return connection;
+            }
+
+            _storedSinceGivenUp = [];
+            RequeueUnacknowledged();
+            _unpersisted.Clear();
+            var work = new DeliveryWork(Services);
+            for (var i = 0; i < _queue.Count; i++)
+            {
+                if (_queue[i] is { Done: false, Durability: Durability.None } delivery)
+                {
+                    Persist(delivery, work);
+                }
+            }
+
+            if (!work.IsEmpty)
+            {
+                Services.Store.Submit(work);
+            }
+
+            return connection;
+        }
+    }
+
+    /// <summary>Takes nothing more; returns what it stored meanwhile. Complete when the store has been flushed.</summary>
+    public ReleasedSession Release()
+    {
+        lock (Gate)
+        {
+            _released = true;
+            return new ReleasedSession(
+                SessionId,
+                _waitingCount,
+                _waitingBytes,
+                _lastSequence,
+                [.. _storedSinceGivenUp ?? []],
+                [.. _inbound.Where(entry => entry.Value).Select(entry => entry.Key)]);
+        }
+    }
+
+    /// <summary>Goes on with what its old owner left in the store; what came here meanwhile is stored behind it.</summary>
+    public void Arrive(ReleasedSession state, long epoch, FlushBatch batch)
+    {
+        List<PublishTicket> settled = [];
+        lock (Gate)
+        {
+            if (Ended || _arriving is not { } held)
+            {
+                return;
+            }
+
+            _arriving = null;
+            LoadStored(new StoredQueueSize(SessionId, state.Count, state.Bytes, state.HighestSequence));
+            // Rows that a silo cut off may still write have lower numbers, whenever they come.
+            _lastSequence = Math.Max(_lastSequence, FirstSequence(epoch));
+            foreach (var packetId in state.Inbound)
+            {
+                _inbound[packetId] = true;
+                _hadRows = true;
+            }
+
+            var known = state.Held.ToHashSet();
+            _knownElsewhere = [.. known];
+            var work = new DeliveryWork(Services);
+            foreach (var one in held)
+            {
+                if (!known.Add(one.Message.Id))
+                {
+                    if (one.Ticket is not null)
+                    {
+                        settled.Add(one.Ticket);
+                    }
+
+                    continue;
+                }
+
+                var delivery = new Delivery(one.Message, one.Qos, ++_lastSequence) { Retain = one.Retain, SubscriptionIdentifiers = one.SubscriptionIdentifiers, Ticket = one.Ticket };
+                Persist(delivery, work);
+                Enqueue(delivery);
+            }
+
+            if (!work.IsEmpty)
+            {
+                Services.Store.Submit(work);
+            }
+        }
+
+        settled.ForEach(ticket => ticket.Complete(batch));
+    }
+
+    /// <summary>Sequences of an owner are above those of every earlier one: 2^12 more per microsecond of its epoch.</summary>
+    public static long FirstSequence(long epoch) => epoch << 12;
+
+    /// <summary>
+    /// A QoS 2 publish that other silos had before it is routed here: when it was published, this session was still one of theirs.
+    /// </summary>
+    private bool WasElsewhere(PublishJob job) =>
+        job.Forwarded is not null && _arrivalId != 0 && (job.Message.Id < _arrivalId || _knownElsewhere?.Contains(job.Message.Id) == true);
+
+    private void Hold(PublishJob job, Target target, QualityOfService qos, bool retain) =>
+        _arriving!.Add(new HeldDelivery(job.Message, qos, retain, target.SubscriptionIdentifiers, job.TicketForTarget()));
+
+    private void ReleaseHeld(List<PublishTicket> tickets)
+    {
+        foreach (var one in _arriving ?? [])
+        {
+            if (one.Ticket is not null)
+            {
+                tickets.Add(one.Ticket);
+            }
+        }
+
+        _arriving = null;
+    }
+
+    private sealed record HeldDelivery(ApplicationMessage Message, QualityOfService Qos, bool Retain, uint[] SubscriptionIdentifiers, PublishTicket? Ticket);
+}
