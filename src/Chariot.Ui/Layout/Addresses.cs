@@ -6,8 +6,6 @@ namespace Chariot.Ui.Layout;
 /// <summary>This page's addresses over HTTP and HTTPS, under the name that the browser knows the host by.</summary>
 internal sealed class Addresses(AdminServer server, NavigationManager navigation)
 {
-    public bool IsHttps => Current.Scheme == Uri.UriSchemeHttps;
-
     public string Host => Current.Host;
 
     private Uri Current => new(navigation.Uri);

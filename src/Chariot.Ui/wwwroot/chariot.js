@@ -53,11 +53,16 @@
   }
 
   function fileSlot(zone, input, url, page) {
-    input.addEventListener('change', async () => {
+    const take = async () => {
       const file = input.files[0];
-      input.value = '';
-      if (file) await upload(file, url, page);
-    });
+      if (file) {
+        await upload(file, url, page);
+        input.value = '';
+      }
+    };
+    input.addEventListener('change', take);
+    // Chosen before the page was ready to hear of it.
+    take();
     let depth = 0;
     const over = inside => zone.classList.toggle('is-over', inside);
     zone.addEventListener('dragenter', event => { event.preventDefault(); depth++; over(true); });

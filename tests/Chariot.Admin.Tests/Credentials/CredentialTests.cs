@@ -60,6 +60,28 @@ public sealed class CredentialTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task Replace_WithGeneratePassword_MakesANewOne_AndShowsItOnce()
+    {
+        await using var host = await Host.StartAsync(cluster);
+        using (var created = await CreateAsync(host, new { username = "press", password = "a long password" }))
+        {
+            await created.OkAsync(HttpStatusCode.Created);
+        }
+
+        using (var both = await SendAsync(host, HttpMethod.Put, "api/v1/credentials/press", new { password = "another password", generatePassword = true }, null))
+        {
+            await both.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
+        }
+
+        var verifier = host.Configuration.Credentials["press"].PasswordVerifier;
+        using var replaced = await SendAsync(host, HttpMethod.Put, "api/v1/credentials/press", new { generatePassword = true }, null);
+        Assert.Equal(32, (await replaced.OkAsync()).GetProperty("password").GetString()!.Length);
+        Assert.NotEqual(verifier, host.Configuration.Credentials["press"].PasswordVerifier);
+        using var read = await host.Administrator.GetAsync("api/v1/credentials/press");
+        Assert.False((await read.OkAsync()).TryGetProperty("password", out _));
+    }
+
+    [Fact]
     public async Task WithoutPassword_OneIsGenerated_AndShownOnce()
     {
         await using var host = await Host.StartAsync(cluster);

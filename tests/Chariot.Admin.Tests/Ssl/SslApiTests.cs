@@ -152,6 +152,9 @@ public sealed class SslApiTests(Cluster cluster)
 
         using var setup = await host.Administrator.PostAsync("api/v1/ssl/setup", null);
         await setup.ProblemAsync(HttpStatusCode.Conflict, "already-set-up");
+        using var replaced = await host.Administrator.PostAsync("api/v1/ssl/setup?replace=true", null);
+        await replaced.OkAsync();
+        Assert.Equal(3, host.Configuration.SetUp.Select(s => s.SetupId).Distinct().Count());
     }
 
     [Fact]

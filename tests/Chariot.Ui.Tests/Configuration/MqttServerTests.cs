@@ -10,11 +10,13 @@ public sealed class MqttServerTests(Chromium chromium, Broker broker) : IClassFi
 {
     private const string Page = "/configuration/mqtt-server";
 
+    private static readonly string[] Lobby = ["lobby/#"];
+
     [Fact]
     public async Task Anonymous_IsAllowed_Bounded_AndForbiddenAgain()
     {
         var port = broker.Process.Ports.Mqtt;
-        (await broker.Process.Admin.PostAsync("credentials", new { username = "guests", publishAcl = new[] { "lobby/#" }, subscribeAcl = new[] { "lobby/#" } })).EnsureSuccess();
+        (await broker.Process.Admin.PostAsync("credentials", new { username = "guests", publishAcl = Lobby, subscribeAcl = Lobby })).EnsureSuccess();
         Assert.Equal(0x87, await Mqtt.KnockAsync(port));
         await using var ui = await chromium.OpenAsync(broker.Process);
         await ui.SignInAsync(Page);
