@@ -48,7 +48,11 @@ public static class AdminHost
 
         services.AddSingleton<AdminGrains>();
         services.AddSingleton<AuditTrail>();
+        services.AddSingleton<AuditSearch>();
+        services.AddSingleton<Readiness>();
         services.AddSingleton<NodeDirectory>();
+        services.AddSingleton<NodeHistory>();
+        services.AddHostedService(provider => provider.GetRequiredService<NodeHistory>());
         services.AddSingleton<PasswordChecks>();
         services.AddSingleton<LoginThrottle>();
         services.AddSingleton<SignIn>();

@@ -17,7 +17,7 @@ using Microsoft.Extensions.Options;
 namespace Chariot.Edge;
 
 /// <summary>What grains and admin hosts may ask of this edge.</summary>
-internal sealed class EdgeNode(
+internal sealed partial class EdgeNode(
     IOptions<EdgeOptions> options,
     IConfigurationFeed feed,
     EdgeListeners listeners,
@@ -49,8 +49,8 @@ internal sealed class EdgeNode(
         MessagesDelivered = services.Metrics.MessagesDelivered,
         MessagesDropped = services.Metrics.MessagesDropped,
         RetainedMessages = retainedMessages.Count,
-        BytesReceived = services.Metrics.BytesReceived,
-        BytesSent = services.Metrics.BytesSent,
+        BytesReceived = Rising(ref _bytesReceived, services.Metrics.BytesReceived + connections.All.Sum(connection => connection.BytesReceived)),
+        BytesSent = Rising(ref _bytesSent, services.Metrics.BytesSent + connections.All.Sum(connection => connection.Outbound.BytesSent)),
         TlsHandshakesFailed = services.Metrics.HandshakesFailed,
         ProbedFingerprint = probe.Fingerprint,
         ClientCertificates = seen.FirstToExpire(100),
@@ -146,6 +146,8 @@ internal sealed class EdgeNode(
                 Connected = connection is not null,
                 ConnectedAt = connection?.ConnectedAt,
                 CleanStart = session.CleanStart,
+                DisconnectedAt = session.DisconnectedAt,
+                Will = Describe(session.Will),
                 ExpirySeconds = session.ExpirySeconds,
                 Epoch = session.Epoch,
                 Subscriptions = [.. session.Subscriptions.Values.Select(subscription => new ClientSubscription(subscription.Record.Filter, subscription.Record.QualityOfService, subscription.Active ? "active" : "suspended"))],

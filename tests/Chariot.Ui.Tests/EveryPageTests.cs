@@ -11,6 +11,10 @@ public sealed class EveryPageTests(Chromium chromium, Broker broker) : IClassFix
     public static TheoryData<string, string> Pages() => new()
     {
         { "/", "Dashboard" },
+        { "/clients", "Clients" },
+        { "/retained", "Retained Messages" },
+        { "/nodes", "Nodes" },
+        { "/audit", "Audit Log" },
         { "/configuration/mqtt-server", "MQTT Server" },
         { "/configuration/mqtt-credentials", "MQTT Credentials" },
         { "/configuration/mqtt-credentials/new", "Add credential" },

@@ -17,11 +17,15 @@ public interface IEdgeGateway : IGrainWithIntegerKey
 
     [Alias("Clients")] Task<ImmutableArray<ClientDescription>> GetClientsAsync(SiloAddress silo, string? after, int limit);
 
+    [Alias("FindClients")] Task<ClientMatches> FindClientsAsync(SiloAddress silo, ClientSearch search);
+
     [Alias("Client")] Task<ClientDescription?> GetClientAsync(SiloAddress silo, string clientId);
 
     [Alias("Disconnect")] Task<bool> DisconnectAsync(SiloAddress silo, string clientId, bool removeSession);
 
     [Alias("Retained")] Task<ImmutableArray<RetainedDescription>> GetRetainedAsync(SiloAddress silo, string filter, string? after, int limit);
+
+    [Alias("RetainedLevels")] Task<ImmutableArray<RetainedLevel>> GetRetainedLevelsAsync(SiloAddress silo, string? under, string? after, int limit);
 
     [Alias("DeleteRetained")] Task<bool> DeleteRetainedAsync(SiloAddress silo, string topic);
 }

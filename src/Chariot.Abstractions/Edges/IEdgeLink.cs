@@ -32,6 +32,9 @@ public interface IEdgeLink : IGrainService
     /// <summary>Sessions held by this silo, by client id, ordinal, after <paramref name="after"/>.</summary>
     [Alias("Clients")] Task<ImmutableArray<ClientDescription>> GetClientsAsync(string? after, int limit);
 
+    /// <summary>Sessions held by this silo that a search meets, by client id, ordinal, and how many there are of them.</summary>
+    [Alias("FindClients")] Task<ClientMatches> FindClientsAsync(ClientSearch search);
+
     [Alias("Client")] Task<ClientDescription?> GetClientAsync(string clientId);
 
     /// <summary>Closes a client's connection (5.0: 0x98) and, if asked, removes its session. False when unknown here.</summary>
@@ -39,6 +42,12 @@ public interface IEdgeLink : IGrainService
 
     /// <summary>Retained messages that match <paramref name="filter"/>, by topic, ordinal, after <paramref name="after"/>.</summary>
     [Alias("Retained")] Task<ImmutableArray<RetainedDescription>> GetRetainedAsync(string filter, string? after, int limit);
+
+    /// <summary>
+    /// Topic levels directly below the topic <paramref name="under"/> (null: the first levels), by name, ordinal, after
+    /// <paramref name="after"/>. Only levels with a retained message on them or below.
+    /// </summary>
+    [Alias("RetainedLevels")] Task<ImmutableArray<RetainedLevel>> GetRetainedLevelsAsync(string? under, string? after, int limit);
 
     [Alias("DeleteRetained")] Task<bool> DeleteRetainedAsync(string topic);
 }
@@ -60,9 +69,11 @@ public interface IEdgeNode
     Task GiveUpAsync(string clientId, long newEpoch);
     NodeDescription Describe();
     ImmutableArray<ClientDescription> GetClients(string? after, int limit);
+    ClientMatches FindClients(ClientSearch search);
     ClientDescription? GetClient(string clientId);
     Task<bool> DisconnectAsync(string clientId, bool removeSession);
     ImmutableArray<RetainedDescription> GetRetained(string filter, string? after, int limit);
+    ImmutableArray<RetainedLevel> GetRetainedLevels(string? under, string? after, int limit);
     Task<bool> DeleteRetainedAsync(string topic);
 }
 
@@ -71,6 +82,8 @@ public sealed record NodeDescription
 {
     [Id(0)] public required string Node { get; init; }
     [Id(1)] public long Revision { get; init; }
+    /// <summary>Why the node is not ready, as its <c>/readyz</c> says; empty when it is.</summary>
+    [Id(30)] public ImmutableArray<string> Reasons { get; init; } = [];
     [Id(2)] public string? ServedFingerprint { get; init; }
     /// <summary>e.g. <c>mqtt://0.0.0.0:1883</c>.</summary>
     [Id(3)] public ImmutableArray<string> Listeners { get; init; } = [];
@@ -107,6 +120,10 @@ public sealed record ClientDescription
     [Id(7)] public bool Connected { get; init; }
     [Id(8)] public DateTimeOffset? ConnectedAt { get; init; }
     [Id(9)] public bool CleanStart { get; init; }
+    /// <summary>Since when the client is away; null while it is connected.</summary>
+    [Id(30)] public DateTimeOffset? DisconnectedAt { get; init; }
+    /// <summary>What is published if the connection breaks; null without one.</summary>
+    [Id(31)] public WillDescription? Will { get; init; }
     [Id(10)] public uint ExpirySeconds { get; init; }
     [Id(11)] public long Epoch { get; init; }
     [Id(12)] public ImmutableArray<ClientSubscription> Subscriptions { get; init; } = [];

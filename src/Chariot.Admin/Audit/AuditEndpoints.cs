@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using Chariot.Abstractions.Stores;
 using Chariot.Admin.Accounts;
 using Chariot.Admin.Http;
 using Microsoft.AspNetCore.Builder;
@@ -11,10 +8,14 @@ namespace Chariot.Admin.Audit;
 
 internal static class AuditEndpoints
 {
-    public static void MapAudit(this IEndpointRouteBuilder routes) => routes.MapGet("/audit", ListAsync).RequireAuthorization(Roles.Read);
+    public static void MapAudit(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/audit", ListAsync).RequireAuthorization(Roles.Read);
+        routes.MapGet("/audit/export", Export).RequireAuthorization(Roles.Read);
+    }
 
     /// <summary>Newest first: the one list that is not ordered by key.</summary>
-    private static async Task<IResult> ListAsync(int? limit, string? cursor, IAuditLog log, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(int? limit, string? cursor, [AsParameters] FilterQuery query, AuditSearch search, CancellationToken cancellationToken)
     {
         var page = PageRequest.Read(limit, cursor);
         if (page.Refusal is { } refusal)
@@ -22,38 +23,19 @@ internal static class AuditEndpoints
             return new Problem(refusal);
         }
 
-        long? before = null;
-        if (page.Value.After is { } after)
-        {
-            if (!long.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-            {
-                return new Problem(Refusal.Invalid("cursor is not one of ours.", [Findings.Error("page.cursor", "cursor", "The cursor was not made by this call; begin without one.")]));
-            }
-
-            before = id;
-        }
-
-        var rows = await log.ReadAsync(before, page.Value.Limit + 1, cancellationToken);
-        return Results.Ok(page.Value.Cut(rows, r => r.Id.ToString(CultureInfo.InvariantCulture), AuditView.From));
+        return Answers.Ok(
+            await search.ReadAsync(query.Filter, page.Value, cancellationToken),
+            found => new { Items = found.Page.Items.Select(AuditView.From), found.Page.NextCursor, found.SearchedTo });
     }
 
-    private sealed record AuditView(long Id, DateTimeOffset At, string Actor, string Address, string Action, string Target, string Outcome, object Detail)
-    {
-        public static AuditView From(AuditEntry entry) =>
-            new(entry.Id, entry.At, entry.Actor, entry.Address, entry.Action, entry.Target, entry.Outcome, Parse(entry.Detail));
+    /// <summary><c>?format=csv</c> or <c>json</c>, with the filters of the list.</summary>
+    private static IResult Export(string? format, [AsParameters] FilterQuery query, AuditSearch search, TimeProvider time, CancellationToken cancellationToken) =>
+        format is not (null or "csv" or "json")
+            ? new Problem(Refusal.Invalid("format is csv or json.", [Findings.Error("format.unknown", "format", "format is csv or json.")]))
+            : new AuditExport(search.ReadAllAsync(query.Filter, cancellationToken), isCsv: format != "json", time.GetUtcNow());
 
-        private static object Parse(string detail)
-        {
-            try
-            {
-                using var document = JsonDocument.Parse(detail);
-                return document.RootElement.Clone();
-            }
-            catch (JsonException)
-            {
-                // Entries of other writers may be plain text.
-                return detail;
-            }
-        }
+    private sealed record FilterQuery(string? Actor, string? Action, string? Target, string? Outcome, DateTimeOffset? From, DateTimeOffset? To)
+    {
+        public AuditFilter Filter => new(Actor, Action, Target, Outcome, From, To);
     }
 }

@@ -7,24 +7,28 @@ using Chariot.Admin.Nodes;
 namespace Chariot.Admin.Clients;
 
 /// <summary>A page of the cluster's clients, and the silos that are missing from it.</summary>
-internal sealed record ClientPage(Page<ClientDescription> Page, IReadOnlyList<string> Unreachable);
+/// <param name="Total">Clients that the search meets, on whatever page.</param>
+internal sealed record ClientPage(Page<ClientDescription> Page, int Total, IReadOnlyList<string> Unreachable);
 
 /// <summary>The clients of the whole cluster, merged over its silos.</summary>
 internal sealed class ClientDirectory(NodeDirectory nodes, AuditTrail audit)
 {
-    public async Task<ClientPage> ListAsync(PageRequest page)
+    /// <param name="text">Part of client id, username or address; empty for all.</param>
+    /// <param name="connected">Only connected clients, or only those that are away; null for both.</param>
+    public async Task<ClientPage> ListAsync(PageRequest page, string text = "", bool? connected = null)
     {
-        var answers = await nodes.AskAllAsync(link => link.GetClientsAsync(page.After, page.Limit + 1));
+        var search = new ClientSearch(text, connected, page.After, page.Limit + 1);
+        var answers = await nodes.AskAllAsync(link => link.FindClientsAsync(search));
         // A client that moves may be seen twice for a moment; the higher epoch is where it is.
         var rows = answers
             .Where(a => a.Error is null)
-            .SelectMany(a => a.Value)
+            .SelectMany(a => a.Value!.Clients)
             .GroupBy(c => c.ClientId, StringComparer.Ordinal)
             .Select(g => g.MaxBy(c => c.Epoch)!)
             .OrderBy(c => c.ClientId, StringComparer.Ordinal)
             .Take(page.Limit + 1)
             .ToList();
-        return new ClientPage(page.Cut(rows, c => c.ClientId, c => c), [.. answers.Where(a => a.Error is not null).Select(a => a.Silo)]);
+        return new ClientPage(page.Cut(rows, c => c.ClientId, c => c), answers.Sum(a => a.Value?.Total ?? 0), [.. answers.Where(a => a.Error is not null).Select(a => a.Silo)]);
     }
 
     /// <summary>How many clients are of a kind now. Asks for all of them, page by page.</summary>

@@ -19,7 +19,7 @@ internal static class ClientEndpoints
             Answers.NoContent(await clients.DisconnectAsync(context.LastName(), session ?? false, context.Actor()))).RequireAuthorization(Roles.Change);
     }
 
-    private static async Task<IResult> ListAsync(int? limit, string? cursor, ClientDirectory clients)
+    private static async Task<IResult> ListAsync(int? limit, string? cursor, string? search, bool? connected, ClientDirectory clients)
     {
         var page = PageRequest.Read(limit, cursor);
         if (page.Refusal is { } refusal)
@@ -27,8 +27,8 @@ internal static class ClientEndpoints
             return new Problem(refusal);
         }
 
-        var found = await clients.ListAsync(page.Value);
-        return Results.Ok(new { Items = found.Page.Items.Select(ClientView.From), found.Page.NextCursor, found.Unreachable });
+        var found = await clients.ListAsync(page.Value, search ?? "", connected);
+        return Results.Ok(new { Items = found.Page.Items.Select(ClientView.From), found.Page.NextCursor, found.Total, found.Unreachable });
     }
 
     private sealed record ClientView(
@@ -41,8 +41,10 @@ internal static class ClientEndpoints
         bool Tls,
         bool Connected,
         DateTimeOffset? ConnectedAt,
+        DateTimeOffset? DisconnectedAt,
         bool CleanStart,
         uint ExpirySeconds,
+        WillView? Will,
         long Epoch,
         IEnumerable<SubscriptionView> Subscriptions,
         long Queued,
@@ -59,14 +61,18 @@ internal static class ClientEndpoints
             client.Tls,
             client.Connected,
             client.ConnectedAt,
+            client.DisconnectedAt,
             client.CleanStart,
             client.ExpirySeconds,
+            client.Will is { } will ? new WillView(will.Topic, (int)will.Qos, will.Retain, will.PayloadLength, will.DelaySeconds) : null,
             client.Epoch,
             client.Subscriptions.Select(s => new SubscriptionView(s.Filter, (int)s.Qos, s.State)),
             client.Queued,
             client.Inflight,
             client.Certificate);
     }
+
+    private sealed record WillView(string Topic, int Qos, bool Retain, int PayloadLength, uint DelaySeconds);
 
     private sealed record SubscriptionView(string Filter, int Qos, string State);
 }

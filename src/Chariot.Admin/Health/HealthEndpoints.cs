@@ -26,9 +26,9 @@ internal static class HealthEndpoints
         routes.MapGet("/metrics", Metrics);
     }
 
-    private static IResult Ready(IEnumerable<IReadiness> parts)
+    private static IResult Ready(Readiness readiness)
     {
-        var reasons = parts.SelectMany(p => p.Reasons).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var reasons = readiness.Reasons;
         return Results.Json(new HealthView(reasons.Count == 0 ? "ready" : "not-ready", reasons), statusCode: reasons.Count == 0 ? 200 : 503);
     }
 

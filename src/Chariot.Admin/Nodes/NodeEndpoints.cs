@@ -7,9 +7,16 @@ namespace Chariot.Admin.Nodes;
 
 internal static class NodeEndpoints
 {
-    public static void MapNodes(this IEndpointRouteBuilder routes) =>
+    public static void MapNodes(this IEndpointRouteBuilder routes)
+    {
         routes.MapGet("/nodes", async (NodeDirectory nodes) => Page<NodeDescriptionView>.Whole([.. (await nodes.DescribeAsync()).Select(NodeDescriptionView.From)]))
             .RequireAuthorization(Roles.Read);
+        routes.MapGet("/nodes/traffic", (NodeHistory history) => Page<NodeTraffic>.Whole([.. history.Nodes.Select(n => new NodeTraffic(n.Node, n.Status, n.SeenAt, n.Samples))]))
+            .RequireAuthorization(Roles.Read);
+    }
+
+    /// <param name="Samples">Of the last five minutes, oldest first.</param>
+    private sealed record NodeTraffic(string Node, NodeStatus Status, DateTimeOffset SeenAt, IReadOnlyList<NodeSample> Samples);
 
     /// <param name="Status">active, or absent when the silo does not answer.</param>
     private sealed record NodeDescriptionView(
@@ -18,7 +25,9 @@ internal static class NodeEndpoints
         string Status,
         string? Error,
         long Revision,
+        IReadOnlyList<string> Reasons,
         string? ServedFingerprint,
+        string? ProbedFingerprint,
         IReadOnlyList<string> Listeners,
         int Connections,
         int Sessions,
@@ -36,7 +45,9 @@ internal static class NodeEndpoints
                 "active",
                 null,
                 node.Revision,
+                node.Reasons,
                 node.ServedFingerprint,
+                node.ProbedFingerprint,
                 node.Listeners,
                 node.Connections,
                 node.Sessions,
@@ -46,6 +57,6 @@ internal static class NodeEndpoints
                 node.RetainedMessages,
                 node.BytesReceived,
                 node.BytesSent)
-            : new(answer.Silo, answer.Silo, "absent", answer.Error, 0, null, [], 0, 0, 0, 0, 0, 0, 0, 0);
+            : new(answer.Silo, answer.Silo, "absent", answer.Error, 0, [], null, null, [], 0, 0, 0, 0, 0, 0, 0, 0);
     }
 }

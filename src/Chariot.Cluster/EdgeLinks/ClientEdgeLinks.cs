@@ -66,11 +66,15 @@ internal sealed partial class ClientEdgeLinks(IGrainFactory grains, TimeProvider
 
         public Task<ImmutableArray<ClientDescription>> GetClientsAsync(string? after, int limit) => gateway.GetClientsAsync(silo, after, limit);
 
+        public Task<ClientMatches> FindClientsAsync(ClientSearch search) => gateway.FindClientsAsync(silo, search);
+
         public Task<ClientDescription?> GetClientAsync(string clientId) => gateway.GetClientAsync(silo, clientId);
 
         public Task<bool> DisconnectAsync(string clientId, bool removeSession) => gateway.DisconnectAsync(silo, clientId, removeSession);
 
         public Task<ImmutableArray<RetainedDescription>> GetRetainedAsync(string filter, string? after, int limit) => gateway.GetRetainedAsync(silo, filter, after, limit);
+
+        public Task<ImmutableArray<RetainedLevel>> GetRetainedLevelsAsync(string? under, string? after, int limit) => gateway.GetRetainedLevelsAsync(silo, under, after, limit);
 
         public Task<bool> DeleteRetainedAsync(string topic) => gateway.DeleteRetainedAsync(silo, topic);
 

@@ -11,7 +11,7 @@ namespace Chariot.Cluster.EdgeLinks;
 /// The edge's door in this silo. The calls run on the thread pool: Orleans runs one at a time on the service's own scheduler, so
 /// that a slow one (a certificate being tried, a long list) would hold up the others, GiveUp first of all.
 /// </summary>
-internal sealed class EdgeLinkService(GrainId id, Silo silo, ILoggerFactory loggerFactory, ConfigurationFeed feed, IEdgeNode edge)
+internal sealed class EdgeLinkService(GrainId id, Silo silo, ILoggerFactory loggerFactory, ConfigurationFeed feed, IEdgeNode edge, IEnumerable<IReadiness> parts)
     : GrainService(id, silo, loggerFactory), IEdgeLink
 {
     public Task<NodeResult> ApplyAsync(ConfigurationUpdate update) => Task.Run(() => feed.ApplyAsync(update));
@@ -22,9 +22,11 @@ internal sealed class EdgeLinkService(GrainId id, Silo silo, ILoggerFactory logg
 
     public Task GiveUpAsync(string clientId, long newEpoch) => Task.Run(() => edge.GiveUpAsync(clientId, newEpoch));
 
-    public Task<NodeDescription> DescribeAsync() => Task.Run(edge.Describe);
+    public Task<NodeDescription> DescribeAsync() => Task.Run(() => edge.Describe() with { Reasons = [.. parts.SelectMany(part => part.Reasons).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)] });
 
     public Task<ImmutableArray<ClientDescription>> GetClientsAsync(string? after, int limit) => Task.Run(() => edge.GetClients(after, limit));
+
+    public Task<ClientMatches> FindClientsAsync(ClientSearch search) => Task.Run(() => edge.FindClients(search));
 
     public Task<ClientDescription?> GetClientAsync(string clientId) => Task.Run(() => edge.GetClient(clientId));
 
@@ -32,6 +34,9 @@ internal sealed class EdgeLinkService(GrainId id, Silo silo, ILoggerFactory logg
 
     public Task<ImmutableArray<RetainedDescription>> GetRetainedAsync(string filter, string? after, int limit) =>
         Task.Run(() => edge.GetRetained(filter, after, limit));
+
+    public Task<ImmutableArray<RetainedLevel>> GetRetainedLevelsAsync(string? under, string? after, int limit) =>
+        Task.Run(() => edge.GetRetainedLevels(under, after, limit));
 
     public Task<bool> DeleteRetainedAsync(string topic) => Task.Run(() => edge.DeleteRetainedAsync(topic));
 }

@@ -41,7 +41,6 @@ internal sealed partial class MqttConnection
     private int _sparse;
     private int _unsettled;
     private TaskCompletionSource? _resume;
-    private long _bytesReceived;
     private int _closing;
 
     public MqttConnection(ITransport transport, PacketDispatcher dispatcher, EdgeMetrics metrics, EdgeLog log, int maximumBytes, int maximumMessages)
@@ -56,6 +55,8 @@ internal sealed partial class MqttConnection
     public ITransport Transport { get; }
 
     public OutboundBuffer Outbound { get; }
+
+    public long BytesReceived { get; private set; }
 
     public TopicCache Topics { get; } = new();
 
@@ -202,7 +203,7 @@ internal sealed partial class MqttConnection
             }
 
             _end += received;
-            _bytesReceived += received;
+            BytesReceived += received;
             LastReceived = Environment.TickCount64;
             while (true)
             {
@@ -368,7 +369,7 @@ internal sealed partial class MqttConnection
         }
 
         Interlocked.Exchange(ref _resume, null)?.TrySetResult();
-        _metrics.AddConnectionBytes(_bytesReceived, Outbound.BytesSent);
+        _metrics.AddConnectionBytes(BytesReceived, Outbound.BytesSent);
         BufferPool.Return(_buffer);
         _buffer = [];
     }

@@ -136,9 +136,7 @@ internal static class BrokerHost
             app.Use(ClusterHost.RefreshBeforeAnswerAsync);
         }
 
-        app.MapChariotAdmin();
-        app.MapChariotUi();
-        return app;
+        return app.MapChariotAdmin().MapChariotUi();
     }
 
     private static async Task StartAsync(WebApplication app, ServerLog log)

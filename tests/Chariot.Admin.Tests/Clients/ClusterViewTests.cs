@@ -32,6 +32,65 @@ public sealed class ClusterViewTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task Clients_AreFoundByPartOfIdUsernameOrAddress_AndCounted()
+    {
+        await using var host = await Host.StartAsync(cluster);
+        var (n1, n2) = (host.Edges.Add("n1"), host.Edges.Add("n2"));
+        for (var i = 0; i < 7; i++)
+        {
+            (i % 2 == 0 ? n1 : n2).AddClient($"Meter-{i}");
+        }
+
+        n1.Clients.Add(new ClientDescription { ClientId = "x", Node = "n1", Username = "meter reader", Connected = true });
+        n2.Clients.Add(new ClientDescription { ClientId = "y", Node = "n2", Address = "10.0.0.7:1" });
+        Assert.Equal((3, 8), await SearchAsync("search=METER&limit=3"));
+        Assert.Equal((1, 1), await SearchAsync("search=10.0.0.7"));
+        Assert.Equal((1, 1), await SearchAsync("connected=false"));
+        Assert.Equal((0, 0), await SearchAsync("connected=true&search=10.0.0.7"));
+        Assert.Equal((9, 9), await SearchAsync(""));
+
+        async Task<(int Items, int Total)> SearchAsync(string query)
+        {
+            using var response = await host.Viewer.GetAsync("api/v1/clients?" + query);
+            var body = await response.OkAsync();
+            return (body.GetProperty("items").GetArrayLength(), body.GetProperty("total").GetInt32());
+        }
+    }
+
+    [Fact]
+    public async Task RetainedLevels_ArePaged_AnEmptyNameToo()
+    {
+        await using var host = await Host.StartAsync(cluster);
+        host.Edges.Add("n1").Levels.AddRange([new RetainedLevel("", false, 2), new RetainedLevel("a", true, 0)]);
+        using var first = await host.Viewer.GetAsync("api/v1/topics/levels?limit=1");
+        var page = await first.OkAsync();
+        Assert.Equal("", page.GetProperty("items")[0].GetProperty("name").GetString());
+        Assert.Equal(2, page.GetProperty("items")[0].GetProperty("below").GetInt32());
+        using var second = await host.Viewer.GetAsync("api/v1/topics/levels?limit=1&under=x&cursor=" + page.GetProperty("nextCursor").GetString());
+        var rest = await second.OkAsync();
+        Assert.Equal("a", rest.GetProperty("items")[0].GetProperty("name").GetString());
+        Assert.True(rest.GetProperty("items")[0].GetProperty("hasMessage").GetBoolean());
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, rest.GetProperty("nextCursor").ValueKind);
+    }
+
+    [Fact]
+    public async Task RetainedMessage_IsReadWhole_ByItsTopic()
+    {
+        await using var host = await Host.StartAsync(cluster);
+        var link = host.Edges.Add("n1");
+        using (var none = await host.Viewer.GetAsync("api/v1/topics/retained/a/b"))
+        {
+            await none.ProblemAsync(HttpStatusCode.NotFound, "not-found");
+        }
+
+        link.Retained.Add(new RetainedDescription("a/b", QualityOfService.AtLeastOnce, new byte[5000], DateTimeOffset.UnixEpoch));
+        using var found = await host.Viewer.GetAsync("api/v1/topics/retained/a/b");
+        Assert.Equal(5000, Convert.FromBase64String((await found.OkAsync()).GetProperty("payload").GetString()!).Length);
+        using var wildcard = await host.Viewer.GetAsync("api/v1/topics/retained/a/%23");
+        await wildcard.ProblemAsync(HttpStatusCode.NotFound, "not-found");
+    }
+
+    [Fact]
     public async Task ASilentNode_IsNamed_AndNothingIsCalledMissingForIt()
     {
         await using var host = await Host.StartAsync(cluster);

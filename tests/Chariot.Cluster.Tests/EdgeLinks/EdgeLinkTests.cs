@@ -124,6 +124,9 @@ public sealed class EdgeLinkTests : IAsyncLifetime, IDisposable
     {
         Assert.Equal(name, (await link.DescribeAsync()).Node);
         Assert.Equal(name, Assert.Single(await link.GetClientsAsync("a", 10)).Node);
+        var found = await link.FindClientsAsync(new ClientSearch("b", Connected: null, After: null, Limit: 10));
+        Assert.Equal(("b", 7), (Assert.Single(found.Clients).ClientId, found.Total));
+        Assert.Equal(new RetainedLevel("a/x", true, 10), Assert.Single(await link.GetRetainedLevelsAsync("a", null, 10)));
         Assert.Equal("known", (await link.GetClientAsync("known"))!.ClientId);
         Assert.Null(await link.GetClientAsync("unknown"));
         Assert.True(await link.DisconnectAsync("known", removeSession: true));

@@ -19,12 +19,16 @@ internal sealed class FakeEdgeNode(string node) : IEdgeNode
 
     public ImmutableArray<ClientDescription> GetClients(string? after, int limit) => [Client(after + "x")];
 
+    public ClientMatches FindClients(ClientSearch search) => new([Client(search.Text)], 7);
+
     public ClientDescription? GetClient(string clientId) => clientId == "known" ? Client(clientId) : null;
 
     public Task<bool> DisconnectAsync(string clientId, bool removeSession) => Task.FromResult(clientId == "known" && removeSession);
 
     public ImmutableArray<RetainedDescription> GetRetained(string filter, string? after, int limit) =>
         [new RetainedDescription(filter, QualityOfService.AtLeastOnce, [1, 2], DateTimeOffset.UnixEpoch)];
+
+    public ImmutableArray<RetainedLevel> GetRetainedLevels(string? under, string? after, int limit) => [new RetainedLevel(under + "/x", true, limit)];
 
     public Task<bool> DeleteRetainedAsync(string topic) => Task.FromResult(topic == "known");
 

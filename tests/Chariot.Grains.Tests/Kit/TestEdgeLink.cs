@@ -53,6 +53,8 @@ internal sealed class TestEdgeLink(string node) : IEdgeLink
 
     public Task<NodeDescription> DescribeAsync() => throw new NotSupportedException("No grain asks this.");
     public Task<ImmutableArray<ClientDescription>> GetClientsAsync(string? after, int limit) => throw new NotSupportedException("No grain asks this.");
+    public Task<ClientMatches> FindClientsAsync(ClientSearch search) => throw new NotSupportedException("No grain asks this.");
+    public Task<ImmutableArray<RetainedLevel>> GetRetainedLevelsAsync(string? under, string? after, int limit) => throw new NotSupportedException("No grain asks this.");
     public Task<ClientDescription?> GetClientAsync(string clientId) => throw new NotSupportedException("No grain asks this.");
     public Task<bool> DisconnectAsync(string clientId, bool removeSession) => throw new NotSupportedException("No grain asks this.");
     public Task<ImmutableArray<RetainedDescription>> GetRetainedAsync(string filter, string? after, int limit) => throw new NotSupportedException("No grain asks this.");
