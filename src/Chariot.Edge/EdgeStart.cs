@@ -58,6 +58,11 @@ internal sealed class EdgeStart(
     {
         services.SharesStore = options.Value.SharesStore;
         services.Ids = ids;
+        services.OnFenced = (session, batch) =>
+        {
+            log.SessionFenced(session.ClientId);
+            sessions.Release(session, batch);
+        };
         await peers.JoinAsync(cancellationToken);
         adoptions.Joined();
         await LoadAsync(cancellationToken);

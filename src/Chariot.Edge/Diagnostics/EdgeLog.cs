@@ -80,6 +80,9 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1015, LogLevel.Error, "The session grain of {ClientId} did not answer; the client was refused with Server Unavailable")]
     public partial void GrainUnavailable(Exception error, string clientId);
 
+    [LoggerMessage(1414, LogLevel.Warning, "The session of {ClientId} belongs to another node, which this one had not been told; it was let go. If this repeats, check that all nodes reach each other")]
+    public partial void SessionFenced(string clientId);
+
     [LoggerMessage(1410, LogLevel.Warning, "Not every silo has confirmed a new subscription within {Seconds} s; it was refused and undone. Check that all nodes reach each other")]
     public partial void BarrierFailed(double seconds);
 

@@ -105,8 +105,13 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
 
     public override void OnFailed(Exception error)
     {
-        services.Log.StoreRefused(error);
         var batch = FlushBatch.Current;
+        if (error is SessionFencedException fenced && TryGoOnWithout(fenced.SessionId, batch))
+        {
+            return;
+        }
+
+        services.Log.StoreRefused(error);
         foreach (var (session, delivery) in _rows)
         {
             session.OnNotStored(delivery, batch);
@@ -115,6 +120,25 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
         Ticket?.Fail(ReasonCode.QuotaExceeded);
         Ticket?.Complete(batch);
         AfterCommit?.Invoke(batch, ReasonCode.QuotaExceeded);
+    }
+
+    /// <summary>Another silo owns one of the sessions: it is no session of this edge any more. The others get their rows.</summary>
+    private bool TryGoOnWithout(long sessionId, FlushBatch batch)
+    {
+        if (Inbound?.Session.SessionId == sessionId || _rows.Find(row => row.Session.SessionId == sessionId) is not { Session: { } lost })
+        {
+            return false;
+        }
+
+        foreach (var (session, delivery) in _rows.Where(row => row.Session == lost))
+        {
+            session.OnNotStored(delivery, batch);
+        }
+
+        _rows.RemoveAll(row => row.Session == lost);
+        services.OnFenced(lost, batch);
+        services.Store.Submit(this);
+        return true;
     }
 }
 

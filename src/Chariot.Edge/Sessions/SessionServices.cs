@@ -30,6 +30,9 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
     /// <summary>Several silos use the store: sessions move, and old owners are kept out of it.</summary>
     public bool SharesStore { get; set; }
 
+    /// <summary>The store has refused a session's rows because another silo owns it.</summary>
+    public Action<ClientSession, FlushBatch> OnFenced { get; set; } = static (_, _) => { };
+
     /// <summary>Limits in force; swapped with each configuration revision.</summary>
     public MqttLimits Limits { get; set; } = new();
 

@@ -58,8 +58,10 @@ internal sealed partial class SessionGrain(
         }
 
         _address = request.Address;
+        // First the holder: its epoch may be above this silo's clock.
+        var holder = await HolderAsync();
         var epoch = NextEpoch();
-        var previous = await TakeOverAsync(request.Owner, epoch);
+        var previous = await TakeOverAsync(holder, request.Owner, epoch);
         var lostWill = _session is { ExpirySeconds: 0, DisconnectedAt: null, Owner: { } owner } && !links.Active.Contains(owner) ? _session.Will : null;
 
         // A session without expiry ended with the connection that this one replaces.
@@ -177,9 +179,9 @@ internal sealed partial class SessionGrain(
     /// connection. A silo that does not answer is passed over: its lease runs out before <see cref="GiveUpLimit"/> does, and
     /// its commands carry an old epoch.
     /// </summary>
-    private async Task<SiloAddress?> TakeOverAsync(SiloAddress newOwner, long epoch)
+    private async Task<SiloAddress?> TakeOverAsync(SiloAddress? holder, SiloAddress newOwner, long epoch)
     {
-        if (await HolderAsync() is not { } owner || owner.Equals(newOwner))
+        if (holder is not { } owner || owner.Equals(newOwner) || !links.Active.Contains(owner))
         {
             return null;
         }

@@ -18,6 +18,7 @@ public sealed class EdgeLinkTests : IAsyncLifetime, IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
     private readonly ConcurrentDictionary<string, FakeEdgeNode> _edges = new();
+    private readonly ConcurrentDictionary<string, FakePeerNode> _peers = new();
     private readonly FakeConfigurationSource _source = new();
     private MasterKey _masterKey = null!;
     private InProcessTestCluster _cluster = null!;
@@ -31,6 +32,7 @@ public sealed class EdgeLinkTests : IAsyncLifetime, IDisposable
             var edge = _edges[options.SiloName] = new FakeEdgeNode(options.SiloName);
             silo.Services.AddSingleton<IConfigurationSource>(_source);
             silo.Services.AddSingleton<IEdgeNode>(edge);
+            silo.Services.AddSingleton<IPeerNode>(_peers[options.SiloName] = new FakePeerNode());
             silo.AddChariotCluster(options.SiloName, _masterKey);
         });
         _cluster = builder.Build();
@@ -87,6 +89,35 @@ public sealed class EdgeLinkTests : IAsyncLifetime, IDisposable
         Assert.Equal(0, from.GetRequiredService<IConfigurationFeed>().Current.Revision);
         await link.AbandonSslAsync("one");
         Assert.NotNull(feed.Tls);
+    }
+
+    [Fact]
+    public async Task PeerLinks_CarryFramesAndSessions_ToTheOtherSilo()
+    {
+        await _cluster.WaitForLivenessToStabilizeAsync();
+        var (from, to) = (_cluster.Silos[0], _cluster.Silos[1]);
+        var links = from.ServiceProvider.GetRequiredService<IPeerLinks>();
+        var link = links.Get(to.SiloAddress);
+        var frame = new byte[64 * 1024];
+        new Random(3).NextBytes(frame);
+
+        Assert.Equal(new LinkReply(LinkStatus.Applied, 41), await link.SendAsync(frame));
+        await link.HelloAsync();
+        var released = await link.ReleaseAsync("known", 9, discard: false);
+        await link.AdoptAsync(3, [new LostOwner(from.SiloAddress, [to.SiloAddress])], 10);
+
+        var there = _peers[to.Name];
+        var (source, bytes) = Assert.Single(there.Frames);
+        Assert.Equal(from.SiloAddress, source);
+        Assert.Equal(frame, bytes);
+        Assert.Equal(from.SiloAddress, Assert.Single(there.Greetings));
+        Assert.Equal((7L, 2L, 30L, 9L), (released!.SessionId, released.Count, released.Bytes, released.HighestSequence));
+        Assert.Equal(new long[] { 11, 12 }, released.Held);
+        Assert.Equal(5, Assert.Single(released.Inbound));
+        Assert.Null(await link.ReleaseAsync("unknown", 9, discard: false));
+        var (partition, owner, epoch) = Assert.Single(there.Adopted);
+        Assert.Equal((3, 10L, from.SiloAddress, to.SiloAddress), (partition, epoch, owner.Owner, owner.Holders[0]));
+        Assert.Equal(_cluster.Silos.Select(silo => silo.SiloAddress).Order(), links.Current.Active.Order());
     }
 
     private async Task AssertReachesAsync(IEdgeLink link, string name)

@@ -100,7 +100,7 @@ public sealed class SessionPartitionTests : IClassFixture<PartitionSilos>
         var (owner, _) = _kit.AddSilo();
         var (adopter, link) = _kit.AddSilo();
         _kit.Feed(_kit.Silos[0]).Credentials["user"] = new CredentialRecord("user", "", ["#"], ["#"], true, 1);
-        // A partition that the adopter gets: third of three silos in order of address.
+        // A partition that the adopter gets of the two silos that are left.
         var clientId = Enumerable.Range(0, 1000).Select(i => $"{_clientId}{i}").First(id => (SessionPartitions.Of(id) % 2) == AdopterIndex(adopter));
         var session = _kit.Cluster.Client.GetGrain<ISessionGrain>(clientId);
         var opened = await session.OpenAsync(new OpenSession(owner, new Principal("user"), false, 100, null));

@@ -153,21 +153,23 @@ public sealed class RoutingTests(RoutingTests.Fixture cluster) : IClassFixture<R
     public sealed class Fixture : IAsyncLifetime
     {
         private PostgresServer _server = null!;
-        private ClusterNodes _nodes = null!;
+        private static readonly string[] Names = ["one", "two", "three"];
         private BrokerProcess[] _brokers = [];
+
+        internal ClusterNodes Nodes { get; private set; } = null!;
 
         public int Ports(int node) => _brokers[node].Ports.Mqtt;
 
         public async Task InitializeAsync()
         {
             _server = await PostgresServer.StartAsync();
-            _nodes = new ClusterNodes("postgres", await _server.CreateDatabaseAsync());
-            _brokers = await Task.WhenAll(new[] { "one", "two", "three" }.Select(name => _nodes.StartAsync(name, "edge,admin", ("Chariot:Bootstrap:AllowAnonymous", "true"))));
+            Nodes = new ClusterNodes("postgres", await _server.CreateDatabaseAsync());
+            _brokers = await Task.WhenAll(Names.Select(name => Nodes.StartAsync(name, "edge,admin", ("Chariot:Bootstrap:AllowAnonymous", "true"))));
         }
 
         public async Task DisposeAsync()
         {
-            await _nodes.DisposeAsync();
+            await Nodes.DisposeAsync();
             await _server.DisposeAsync();
         }
     }
