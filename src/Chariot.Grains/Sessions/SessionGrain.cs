@@ -58,6 +58,7 @@ internal sealed partial class SessionGrain(
         }
 
         _address = request.Address;
+
         // First the holder: its epoch may be above this silo's clock.
         var holder = await HolderAsync();
         var epoch = NextEpoch();
