@@ -15,6 +15,7 @@ need() { # need <package> <path or command>...: the package is wanted unless one
 }
 need mosquitto-clients mosquitto_pub
 need mosquitto mosquitto /usr/sbin/mosquitto
+need paho.mqtt.c-examples paho_c_pub
 need openssl openssl
 need curl curl
 need chromium chromium

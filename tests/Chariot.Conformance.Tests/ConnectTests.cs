@@ -222,7 +222,7 @@ public class ConnectTests(SharedBroker shared) : ConformanceTest(shared)
     }
 
     [Fact]
-    public async Task Mqtt31_IsServed_WithoutSessionPresent()
+    public async Task Mqtt31_IsServed_WithoutSessionPresent_AndWithItsDupFlags()
     {
         var connect = new ConnectPacket { ProtocolName = "MQIsdp", ProtocolLevel = 3, ClientId = Name("old"), Clean = false };
         await using (var first = await ConnectAsync(V311, connect))
@@ -235,5 +235,10 @@ public class ConnectTests(SharedBroker shared) : ConformanceTest(shared)
         // Byte 1 of CONNACK is reserved in MQTT 3.1 (section 3.2).
         Assert.Equal(0, back.ConnAck!.Body[0]);
         Assert.Equal("waits", (await back.ReadPublishAsync()).PayloadText);
+        // Its PUBREL, SUBSCRIBE and UNSUBSCRIBE may have DUP (section 2.1).
+        var repeated = Packets.Acknowledge(PacketType.PubRel, 77);
+        repeated[0] |= 0x08;
+        await back.SendAsync(repeated);
+        Assert.Equal(77, (await back.WaitForAsync(PacketType.PubComp)).PacketId);
     }
 }

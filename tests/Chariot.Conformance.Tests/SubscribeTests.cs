@@ -141,6 +141,31 @@ public class SubscribeTests(SharedBroker shared) : ConformanceTest(shared)
         Assert.Equal("own", (await back.ReadPublishAsync()).PayloadText);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [Normative("5:3.8.3-3", "5:3.3.4-4")]
+    public async Task OwnMessage_ByAnOverlappingSubscription_HasNothingOfTheOneWithNoLocal(int qos)
+    {
+        var root = Name("overlap/");
+        await using var client = await ConnectAsync();
+        await client.SendAsync(Subscribe(client.NextPacketId(), Property(PropertyId.SubscriptionIdentifier).VarInt(1), (root + "/a", 2 | 0x04)));
+        await client.WaitForAsync(PacketType.SubAck);
+        await client.SendAsync(Subscribe(client.NextPacketId(), Property(PropertyId.SubscriptionIdentifier).VarInt(2), (root + "/+", 0)));
+        await client.WaitForAsync(PacketType.SubAck);
+
+        await client.PublishAsync(root + "/a", "own", qos);
+        var own = await client.ReadPublishAsync();
+        Assert.Equal(0, own.Qos);
+        Assert.Equal([2u], own.Properties.Select(property => property.Value));
+
+        await PublishFromElsewhereAsync(root + "/a", "other's");
+        var others = await client.ReadPublishAsync();
+        Assert.Equal(1, others.Qos);
+        Assert.Equal(2, others.Properties.Count(property => property.Id == PropertyId.SubscriptionIdentifier));
+    }
+
     [Fact]
     [Normative("5:3.8.3-4", "5:4.13.1-1")]
     public async Task NoLocalOnASharedSubscription_IsAProtocolError() =>

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # The test programs of the Eclipse Paho C client against a Chariot of their own; docs/conformance-suites.md has the score.
-#   tests/suites/paho-c.sh <checkout of paho.mqtt.c> <checkout of paho.mqtt.testing>     needs cmake, gcc, python3, curl
-# The second checkout has the proxy that breaks connections for some of the tests.
+#   tests/suites/paho-c.sh <checkout of paho.mqtt.c>     needs cmake, gcc, python3, curl
 set -uo pipefail
-client=$(cd "$1" && pwd) testing=$(cd "$2" && pwd)
+client=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/../.." && pwd)
 server=${CHARIOT_SERVER:-$root/src/Chariot.Server/bin/Release/net10.0/chariot.dll}
 base=${PORT:-21800} python=${PYTHON:-python3}
@@ -29,14 +28,16 @@ token=$(curl -fsS "$http/login" -H 'Content-Type: application/json' -d '{"userna
   | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
 curl -fsS -o /dev/null -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$http/api/v1/credentials" \
   -d '{"username":"testuser","password":"testpassword","publishAcl":["#"],"subscribeAcl":["#"],"enabled":true}'
-# It listens one port above the broker.
-(cd "$testing/interoperability" && exec "$python" run_proxy.py localhost "$base") > "$work/proxy.log" 2>&1 &
+# The client's own proxy breaks connections for some of the tests.
+(cd "$client/test" && exec "$python" mqttsas.py localhost "$base" "$((base + 1))") > "$work/proxy.log" 2>&1 &
 proxy=$!
 sleep 2
 passed=0 failed=0
 for entry in ${TESTS:-test1:7 test2:1 test4:8 test6:1 test8:8 test9:10 test10:9 test11:9 test15:7 test45:8 test95:6 test_sync_session_present:1}; do
   program=${entry%%:*} count=${entry##*:}
   for number in $(seq "$count"); do
+    # Those that the client's own CMake file runs.
+    case $program-$number in test9-7|test9-9) continue ;; esac
     args=(--connection "tcp://127.0.0.1:$base")
     case $program in test1|test15|test9|test95|test10|test11|test4|test45|test8) args+=(--proxy_connection "tcp://127.0.0.1:$((base + 1))") ;; esac
     # As in the client's own CMake file: large messages of 500,000 bytes.

@@ -84,7 +84,8 @@ internal static class PacketFraming
                 return (flags & 0b0110) == 0b0110 || (flags & 0b1110) == 0b1000 ? ReasonCode.MalformedPacket : ReasonCode.Success;
 
             case PacketType.PubRel or PacketType.Subscribe or PacketType.Unsubscribe:
-                return flags == 0b0010 ? ReasonCode.Success : ReasonCode.MalformedPacket;
+                // MQTT 3.1 has a DUP flag here too (section 2.1).
+                return flags == 0b0010 || (flags == 0b1010 && version == ProtocolVersion.V310) ? ReasonCode.Success : ReasonCode.MalformedPacket;
 
             case PacketType.Connect or PacketType.PubAck or PacketType.PubRec or PacketType.PubComp or PacketType.PingReq or PacketType.Disconnect:
                 return flags == 0 ? ReasonCode.Success : ReasonCode.MalformedPacket;

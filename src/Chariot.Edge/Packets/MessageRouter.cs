@@ -75,7 +75,7 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         ChooseMembers(job, match);
         foreach (var target in match.Targets)
         {
-            if (IsFor(target, job) && target.Session.IsOverBudget(job.Message, target.Qos))
+            if (CopyOf(target, job) is { } copy && copy.Session.IsOverBudget(job.Message, copy.Qos))
             {
                 job.Refuse(ReasonCode.QuotaExceeded);
                 return false;
@@ -108,10 +108,10 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var any = false;
         foreach (var target in job.Shares is null ? match.Targets : [])
         {
-            if (IsFor(target, job))
+            if (CopyOf(target, job) is { } copy)
             {
                 any = true;
-                DeliverDurable(job, target, batch);
+                DeliverDurable(job, copy, batch);
             }
         }
 
@@ -134,10 +134,10 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
         var any = false;
         foreach (var target in job.Shares is null ? match.Targets : [])
         {
-            if (IsFor(target, job))
+            if (CopyOf(target, job) is { } copy)
             {
                 any = true;
-                DeliverTransient(job, target, batch);
+                DeliverTransient(job, copy, batch);
             }
         }
 
@@ -222,9 +222,8 @@ internal sealed class MessageRouter(RouteTable routes, RetainedMessages retained
     }
 
     // By client id, because the publisher may be on another silo.
-    private static bool IsFor(Target target, PublishJob job) =>
-        !(target.NoLocal && target.Session.ClientId == job.Message.Publisher)
-        && (target.Session.Adoption is { } adoption ? adoption.Takes(target.Session, job) : job.OnlyAdopted is null);
+    private static Target? CopyOf(Target target, PublishJob job) =>
+        (target.Session.Adoption is { } adoption ? adoption.Takes(target.Session, job) : job.OnlyAdopted is null) ? target.For(job.Message.Publisher) : null;
 
     private static bool IsChosenHere(PublishJob job, SharedTarget shared)
     {

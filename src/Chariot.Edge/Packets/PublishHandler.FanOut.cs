@@ -16,7 +16,10 @@ internal sealed partial class PublishHandler
         var verbatim = view.TopicAlias == 0 && view.MessageExpirySeconds is null;
         foreach (var target in match.Targets)
         {
-            Send(target, publisher, entry, verbatim ? version : null, packet, view, ref begun, batch);
+            if (target.For(publisher) is { } copy)
+            {
+                Send(copy, entry, verbatim ? version : null, packet, view, ref begun, batch);
+            }
         }
 
         foreach (var shared in match.Shared)
@@ -27,7 +30,7 @@ internal sealed partial class PublishHandler
             }
             else if (shared.Choose(new ShareRequest(publisher, entry.Topic, packet.Length)) is { } member)
             {
-                Send(member, publisher, entry, verbatim ? version : null, packet, view, ref begun, batch);
+                Send(member, entry, verbatim ? version : null, packet, view, ref begun, batch);
             }
         }
 
@@ -44,14 +47,17 @@ internal sealed partial class PublishHandler
         var begun = false;
         foreach (var target in shares is null ? match.Targets : [])
         {
-            Send(target, publisher, entry, null, default, view, ref begun, batch);
+            if (target.For(publisher) is { } copy)
+            {
+                Send(copy, entry, null, default, view, ref begun, batch);
+            }
         }
 
         foreach (var shared in shares is null ? [] : match.Shared)
         {
             if (shares!.Contains(shared.Key) && shared.Choose(new ShareRequest(publisher, entry.Topic, view.Payload.Length + entry.Topic.Length)) is { } member)
             {
-                Send(member, publisher, entry, null, default, view, ref begun, batch);
+                Send(member, entry, null, default, view, ref begun, batch);
             }
         }
     }
@@ -67,10 +73,10 @@ internal sealed partial class PublishHandler
         return PublishEncoder.Current.Encode(view, entry.Topic, AliasUse.None, ProtocolVersion.V500, retain: false, [], out _);
     }
 
-    private static void Send(Target target, ReadOnlySpan<char> publisher, TopicEntry entry, ProtocolVersion? verbatim, ReadOnlySpan<byte> packet, in PublishView view, ref bool begun, FlushBatch batch)
+    private static void Send(Target target, TopicEntry entry, ProtocolVersion? verbatim, ReadOnlySpan<byte> packet, in PublishView view, ref bool begun, FlushBatch batch)
     {
         var subscriber = target.Session.Connection;
-        if (subscriber is null || (target.NoLocal && publisher.SequenceEqual(target.Session.ClientId)))
+        if (subscriber is null)
         {
             return;
         }

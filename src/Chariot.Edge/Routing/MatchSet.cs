@@ -11,6 +11,8 @@ namespace Chariot.Edge.Routing;
 internal sealed class Target(ClientSession session)
 {
     public readonly ClientSession Session = session;
+    // Made with the first subscription that has No Local.
+    private Target? _own;
     public QualityOfService Qos;
     public bool NoLocal = true;
     public bool RetainAsPublished;
@@ -20,9 +22,27 @@ internal sealed class Target(ClientSession session)
     /// <summary>The shared subscription that it is a member of; null for an ordinary one.</summary>
     public SharedGroup? Share;
 
+    /// <summary>
+    /// The copy of what <paramref name="publisher"/> published, by client id because the publisher may be on another silo. For its own
+    /// messages the subscriptions with No Local do not count, nor do their QoS and identifiers [MQTT-3.8.3-3]; null when it has no other.
+    /// </summary>
+    public Target? For(ReadOnlySpan<char> publisher) => _own is null || !publisher.SequenceEqual(Session.ClientId) ? this : NoLocal ? null : _own;
+
     public void Add(Subscription subscription)
     {
         var record = subscription.Record;
+        if (!record.NoLocal)
+        {
+            _own?.Add(subscription);
+        }
+        else
+        {
+            _own ??= new Target(Session)
+            {
+                Qos = Qos, NoLocal = NoLocal, RetainAsPublished = RetainAsPublished, SubscriptionIdentifiers = SubscriptionIdentifiers, Subscription = Subscription, Share = Share,
+            };
+        }
+
         Subscription = subscription;
         Share = subscription.Share;
         Qos = record.QualityOfService > Qos ? record.QualityOfService : Qos;

@@ -373,41 +373,4 @@ internal sealed partial class ClientSession
             RemoveRow(delivery);
         }
     }
-
-    /// <summary>
-    /// Takes the tickets of what ends here. What another member of a shared subscription may have goes to <paramref name="moving"/> with
-    /// its ticket, or stays for who moves its row.
-    /// </summary>
-    /// <param name="moving">Null when nothing moves: the session goes on elsewhere.</param>
-    private void CollectTickets(List<PublishTicket> tickets, List<Delivery>? moving)
-    {
-        foreach (var delivery in _inflight.Values.OrderBy(delivery => delivery.Sequence))
-        {
-            Collect(delivery);
-        }
-
-        for (var i = 0; i < _queue.Count; i++)
-        {
-            Collect(_queue[i]);
-        }
-
-        void Collect(Delivery delivery)
-        {
-            if (moving is not null && delivery.MayMove && !delivery.Moved)
-            {
-                if (delivery.Durability == Durability.None)
-                {
-                    moving.Add(delivery);
-                }
-
-                return;
-            }
-
-            delivery.Done = true;
-            if (delivery.TakeTicket() is { } ticket)
-            {
-                tickets.Add(ticket);
-            }
-        }
-    }
 }

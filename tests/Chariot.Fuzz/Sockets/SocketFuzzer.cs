@@ -46,6 +46,7 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond
             Crashed = broker.HasExited,
             BytesPerConnection = Slope(),
             ResidentBytes = broker.HasExited ? 0 : ProcessUsage.ResidentBytes(broker.Pid),
+            Quarters = [.. Enumerable.Range(1, 4).Select(quarter => _memory.OrderBy(point => point.Connections).ElementAt(Math.Max(0, (_memory.Count * quarter / 4) - 1)).Bytes)],
             Good = served,
             RestingCpu = resting,
             Errors = [.. broker.Output.Split('\n').Where(line => line.Contains(" fail:", StringComparison.Ordinal) || line.Contains(" crit:", StringComparison.Ordinal)).Take(10)],

@@ -20,6 +20,9 @@ internal sealed record SocketReport
 
     public required long ResidentBytes { get; init; }
 
+    /// <summary>Resident memory after each quarter of the run, bytes.</summary>
+    public required IReadOnlyList<long> Quarters { get; init; }
+
     public required (int Count, double P50, double P99, double Worst) Good { get; init; }
 
     /// <summary>Share of a core, the lowest second after the run.</summary>
@@ -32,6 +35,6 @@ internal sealed record SocketReport
 
     public override string ToString() =>
         $"socket fuzz: {Connections:N0} hostile connections ({WebSocket:N0} over WebSocket), seed {Seed}, {(Crashed ? "CRASHED" : "0 crashes")}, {Hangs.Count} hangs, {Errors.Count} unexpected errors, "
-        + $"memory {BytesPerConnection:0} bytes per connection in the second half ({ResidentBytes / 1048576} MB at the end), good client {Good.Count} messages p50 {Good.P50:0.0} ms p99 {Good.P99:0.0} ms worst {Good.Worst:0} ms, "
+        + $"memory {BytesPerConnection:0} bytes per connection in the second half (MB at each quarter {string.Join(" ", Quarters.Select(bytes => bytes / 1048576))}, at rest {ResidentBytes / 1048576}), good client {Good.Count} messages p50 {Good.P50:0.0} ms p99 {Good.P99:0.0} ms worst {Good.Worst:0} ms, "
         + $"at rest {RestingCpu * 100:0} % of a core, {Took.TotalSeconds:0} s";
 }

@@ -10,7 +10,7 @@ namespace Chariot.Grains.Tests.Sessions;
 
 public sealed class PartitionSilos() : GrainCluster(1);
 
-public sealed class SessionPartitionTests : IClassFixture<PartitionSilos>
+public sealed class SessionPartitionTests : IClassFixture<PartitionSilos>, IAsyncLifetime
 {
     private readonly PartitionSilos _kit;
     private readonly SiloAddress _lost = SiloAddress.New(IPAddress.Loopback, 50_001, Random.Shared.Next(1, int.MaxValue));
@@ -20,6 +20,19 @@ public sealed class SessionPartitionTests : IClassFixture<PartitionSilos>
     {
         _kit = kit;
         _kit.Reset();
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    /// <summary>No partition remembers what the next test's store does not hold.</summary>
+    public async Task DisposeAsync()
+    {
+        for (var partition = 0; partition < SessionPartitions.Count; partition++)
+        {
+            var grain = _kit.Cluster.Client.GetGrain<ISessionPartitionGrain>(partition);
+            await grain.FindHolderAsync(_kit.Silos[0]);
+            await _kit.Cluster.DeactivateAsync(grain);
+        }
     }
 
     private int PartitionOfClient => SessionPartitions.Of(_clientId);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Chariot.TestKit;
 using Chariot.TestKit.Mqtt;
 
 namespace Chariot.SystemTests.Mqtt;
@@ -15,6 +16,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     [Theory]
     [InlineData("typed and slow")]
     [InlineData(null)]
+    [Normative("5:4.12.0-2", "5:4.12.0-5", "5:3.15.2-1")]
     public async Task RightPassword_TypedOrGenerated_IsProved_AndTheServerProvesItself(string? password) // [MQTT-4.12.0-5]
     {
         var (username, secret) = await CredentialAsync(password);
@@ -30,6 +32,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     }
 
     [Fact]
+    [Normative("5:4.12.0-4")]
     public async Task WrongPassword_AndUnknownName_AreRefusedAlike()
     {
         var (username, _) = await CredentialAsync(null);
@@ -45,6 +48,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     }
 
     [Fact]
+    [Normative("5:4.12.0-1")]
     public async Task UnknownMethod_IsRefused() // [MQTT-4.12.0-1]
     {
         var (client, answer) = await RawMqttClient.TryConnectAsync(fixture.Port, Connect("GS2-KRB5", []));
@@ -54,6 +58,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     }
 
     [Fact]
+    [Normative("5:3.14.0-1", "5:4.12.0-4")]
     public async Task AnythingButAuth_BeforeConnAck_IsAnsweredByConnAck_NotDisconnect() // [MQTT-3.14.0-1]
     {
         var (username, _) = await CredentialAsync(null);
@@ -82,6 +87,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     }
 
     [Fact]
+    [Normative("5:4.12.1-1", "5:4.12.1-2", "5:3.15.2-1", "5:4.12.0-2")]
     public async Task ReAuthentication_GoesOnBesideOtherPackets_AndAWrongOneEndsTheConnection() // [MQTT-4.12.1-1], [MQTT-4.12.1-2]
     {
         var (username, secret) = await CredentialAsync(null);
@@ -107,6 +113,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     [Theory]
     [InlineData(Continue, Method)]
     [InlineData(ReAuthenticate, "OTHER")]
+    [Normative("5:4.12.1-1")]
     public async Task ReAuthentication_OutOfTurnOrByAnotherMethod_IsAProtocolError(int reason, string method)
     {
         var (username, secret) = await CredentialAsync(null);
@@ -132,6 +139,7 @@ public class EnhancedAuthenticationTests(BrokerFixture fixture) : IClassFixture<
     }
 
     [Fact]
+    [Normative("5:3.1.2-29")]
     public async Task ReasonStrings_AreSent_UnlessTheClientWantsNoProblemInformation() // [MQTT-3.1.2-29]
     {
         foreach (var wanted in new[] { true, false })

@@ -1,0 +1,97 @@
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Sessions;
+using Chariot.Edge.Tests.Kit;
+
+namespace Chariot.Edge.Tests.Sessions;
+
+/// <summary>A durable session that leaves one edge and goes on at another, over one store.</summary>
+public sealed class MovingSessionTests : IDisposable
+{
+    private const long Id = 7;
+    private static readonly SubscriptionRecord All = new("t/#", QualityOfService.ExactlyOnce);
+
+    private readonly FakeMessageStore _store = new();
+    private readonly EdgeKit _old;
+    private readonly EdgeKit _new;
+
+    public MovingSessionTests()
+    {
+        _old = new EdgeKit(_store, process: 1);
+        _new = new EdgeKit(_store, process: 2);
+    }
+
+    public void Dispose()
+    {
+        _old.Dispose();
+        _new.Dispose();
+    }
+
+    [Fact]
+    public void GiveUp_StoresWhatItsClientHasNotAcknowledged_AndSendsNothingMore()
+    {
+        var session = _old.Session("c", Id, durable: true, All);
+        var transport = new ScriptedTransport();
+        _old.Connect(session, transport);
+        Publish(_old, 1, "sent");
+
+        session.GiveUp(5);
+        transport.TakeSent();
+        Publish(_old, 2, "after");
+        _old.Settle(session);
+
+        Assert.Empty(transport.TakeSent());
+        Assert.Equal([1L, 2L], _store.Rows(Id).Select(row => row.Message.Id));
+    }
+
+    [Fact]
+    public void Arrive_PutsWhatBothEdgesGot_OnceAndInOrder()
+    {
+        var leaving = _old.Session("c", Id, durable: true, All);
+        Publish(_old, 1, "before");
+        leaving.GiveUp(5);
+        var arriving = _new.Session("c", Id, durable: true);
+        arriving.BeginArrival();
+        _new.Sessions.Subscribe(arriving, All);
+        Publish(_old, 2, "both");
+        Publish(_new, 2, "both");
+        Publish(_new, 3, "new");
+
+        var released = leaving.Release();
+        Publish(_old, 4, "too late here");
+        _old.Settle(leaving);
+        _new.Do(batch => arriving.Arrive(released, 5, batch));
+        _new.Settle(arriving);
+        var transport = new ScriptedTransport();
+        _new.Connect(arriving, transport);
+        _new.Settle(arriving);
+
+        Assert.Equal(2L, Assert.Single(released.Held));
+        Assert.Equal(["before", "both", "new"], SentPacket.Parse(transport.TakeSent()).Select(packet => packet.Payload));
+    }
+
+    [Fact]
+    public void Arrive_NumbersItsRows_AboveThoseOfASiloThatWasCutOff()
+    {
+        var lost = _old.Session("c", Id, durable: true, All);
+        Publish(_old, 1, "stored");
+        _old.Settle(lost);
+        var arriving = _new.Session("c", Id, durable: true);
+        arriving.BeginArrival();
+        _new.Sessions.Subscribe(arriving, All);
+        _new.Do(batch => arriving.Arrive(new(Id, 1, 10, _store.Size(Id)!.HighestSequence, [], []), 5, batch));
+        Publish(_new, 2, "new owner");
+        Publish(_old, 3, "cut off");
+        _old.Settle(lost);
+        _new.Settle(arriving);
+
+        Assert.Equal(3, _store.Rows(Id).Count);
+        Assert.Equal(ClientSession.FirstSequence(5) + 1, _store.Rows(Id).Single(row => row.Message.Id == 2).Sequence);
+    }
+
+    private static void Publish(EdgeKit kit, long id, string payload) => kit.Do(batch =>
+    {
+        var job = new PublishJob(kit.Services, kit.Message(id, "t/1", payload, QualityOfService.AtLeastOnce), storesFirst: false, makeTicket: null);
+        kit.Router.Route(job, kit.Routes.Match(kit.Routes.GetTopic("t/1"u8)), batch);
+        job.Submit();
+    });
+}
