@@ -27,7 +27,7 @@ internal sealed class ClusterLoad : IAsyncDisposable
 
     /// <param name="rate">Messages per second, all publishers together.</param>
     /// <param name="qos">Of publishers and subscribers.</param>
-    public static async Task<ClusterLoad> StartAsync(DrillCluster cluster, double rate, int qos = 1, int publishers = 3, double? silence = null, double limitSeconds = 900)
+    public static async Task<ClusterLoad> StartAsync(DrillCluster cluster, double rate, int qos = 1, int publishers = 6, double? silence = null, double limitSeconds = 900)
     {
         var load = new ClusterLoad();
         load._stop.CancelAfter(TimeSpan.FromSeconds(limitSeconds));
@@ -46,7 +46,7 @@ internal sealed class ClusterLoad : IAsyncDisposable
 
             for (var i = 0; i < publishers; i++)
             {
-                var publisher = new DurablePublisher(Client(cluster, i % 3, $"{load._root}-publisher{i}", silence), load.Journal, $"{load._root}/{i}", qos, int.MaxValue, window: 256) { MessagesPerSecond = rate / publishers };
+                var publisher = new DurablePublisher(Client(cluster, i % 3, $"{load._root}-publisher{i}", silence), load.Journal, $"{load._root}/{i}", qos, int.MaxValue, window: 100) { MessagesPerSecond = rate / publishers };
                 load._publishers.Add(publisher);
                 load._publishing.Add(publisher.RunAsync(load._stop.Token));
             }
