@@ -30,6 +30,7 @@ internal sealed class EdgePeers(
     private readonly HashSet<SiloAddress> _dead = [];
     private readonly CancellationTokenSource _stop = new();
     private Task _watch = Task.CompletedTask;
+    private int _disposed;
 
     /// <summary>How work is put off from under a lock; for tests.</summary>
     public Action<Action>? Schedule { get; init; }
@@ -136,7 +137,8 @@ internal sealed class EdgePeers(
         List<SiloAddress> lost;
         lock (_gate)
         {
-            lost = [.. view.Dead.Where(_dead.Add)];
+            // This silo is among them when it leaves: what it held is for the others to adopt.
+            lost = [.. view.Dead.Where(silo => !silo.Equals(links.Local) && _dead.Add(silo))];
         }
 
         var peers = lost.Select(Remove).OfType<Peer>().ToList();
@@ -151,11 +153,15 @@ internal sealed class EdgePeers(
         }
     }
 
+    /// <summary>The container disposes it once per service that it is registered as.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await _watch;
-        _stop.Dispose();
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            await _stop.CancelAsync();
+            await _watch;
+            _stop.Dispose();
+        }
     }
 
     private static async Task<LinkReply> AnswerAsync(Peer peer, Task<bool> applied) =>

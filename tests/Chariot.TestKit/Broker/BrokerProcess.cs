@@ -113,13 +113,18 @@ public sealed partial class BrokerProcess : IAsyncDisposable
         await WaitForExitAsync();
     }
 
+    /// <summary>SIGSTOP: the process hangs, its sockets stay.</summary>
+    public void Suspend() => Signal(19);
+
+    /// <summary>SIGCONT.</summary>
+    public void Resume() => Signal(18);
+
     /// <summary>SIGTERM, and waits for the orderly end. Returns the exit code.</summary>
     public async Task<int> StopAsync(double seconds = 40)
     {
-        const int SigTerm = 15;
-        if (!Current.HasExited && SendSignal(Pid, SigTerm) != 0)
+        if (!Current.HasExited)
         {
-            throw new InvalidOperationException($"SIGTERM to {Pid} failed with error {Marshal.GetLastPInvokeError()}");
+            Signal(15);
         }
 
         return await WaitForExitAsync(seconds);
@@ -161,6 +166,14 @@ public sealed partial class BrokerProcess : IAsyncDisposable
         }
 
         _ownDirectory?.Dispose();
+    }
+
+    private void Signal(int number)
+    {
+        if (SendSignal(Pid, number) != 0)
+        {
+            throw new InvalidOperationException($"signal {number} to {Pid} failed with error {Marshal.GetLastPInvokeError()}");
+        }
     }
 
     private void ForgetAdmin()

@@ -8,6 +8,10 @@ public sealed record DurableClientOptions(int Port, string ClientId)
     public MqttVersion Version { get; init; } = MqttVersion.V500;
     public string? Username { get; init; }
     public string? Password { get; init; }
+    /// <summary>Where each connection goes; null: always to <see cref="Port"/>.</summary>
+    public Func<int>? NextPort { get; init; }
+    /// <summary>Seconds without an answer after which the connection is given up for another one, as keep-alive does; null: that is an error.</summary>
+    public double? SilenceSeconds { get; init; }
     /// <summary>Seconds to try to connect while the broker is down.</summary>
     public double ReconnectSeconds { get; init; } = 60;
 
@@ -31,7 +35,7 @@ public sealed record DurableClientOptions(int Port, string ClientId)
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                var client = await RawMqttClient.ConnectAsync(Port, Connect());
+                var client = await RawMqttClient.ConnectAsync(NextPort?.Invoke() ?? Port, Connect());
                 client.AutoAcknowledge = false;
                 return client;
             }

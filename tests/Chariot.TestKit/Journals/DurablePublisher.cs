@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Chariot.TestKit.Mqtt;
@@ -12,16 +13,28 @@ public sealed class DurablePublisher(DurableClientOptions options, Journal journ
 {
     private readonly List<Exchange> _underWay = [];
     private long _sent;
+    private readonly long _started = Stopwatch.GetTimestamp();
     private int _lastPacketId;
+    private volatile bool _stopped;
+
+    /// <summary>0: as many as the window allows.</summary>
+    public double MessagesPerSecond { get; init; }
 
     public int Connections { get; private set; }
 
     public int PacketsResent { get; private set; }
 
+    private bool IsMore => !_stopped && _sent < count;
+
+    private bool IsDue => MessagesPerSecond <= 0 || _sent < Stopwatch.GetElapsedTime(_started).TotalSeconds * MessagesPerSecond;
+
+    /// <summary>Publishes nothing new; the run ends when what is under way has been acknowledged.</summary>
+    public void Stop() => _stopped = true;
+
     /// <summary>Runs until every message has been acknowledged. Throws when the broker loses the session.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        while (_sent < count || _underWay.Count > 0)
+        while (IsMore || _underWay.Count > 0)
         {
             await using var client = await options.ConnectAsync(cancellation);
             Connections++;
@@ -59,9 +72,9 @@ public sealed class DurablePublisher(DurableClientOptions options, Journal journ
 
     private async Task PublishAsync(RawMqttClient client)
     {
-        while (_sent < count || _underWay.Count > 0)
+        while (IsMore || _underWay.Count > 0)
         {
-            while (_underWay.Count < window && _sent < count)
+            while (_underWay.Count < window && IsMore && IsDue)
             {
                 var exchange = new Exchange(NextPacketId(), _sent++);
                 _underWay.Add(exchange);
@@ -69,8 +82,23 @@ public sealed class DurablePublisher(DurableClientOptions options, Journal journ
                 await client.SendAsync(Encode(exchange, dup: false));
             }
 
-            var packet = await client.ReadAsync(TimeSpan.FromSeconds(30));
-            if (packet is null)
+            if (_underWay.Count == 0)
+            {
+                await Task.Delay(2);
+                continue;
+            }
+
+            ReceivedPacket? packet;
+            try
+            {
+                packet = await client.ReadAsync(TimeSpan.FromSeconds(options.SilenceSeconds ?? 30));
+            }
+            catch (TimeoutException) when (options.SilenceSeconds is not null)
+            {
+                return;
+            }
+
+            if (packet is null or { Type: PacketType.Disconnect })
             {
                 return;
             }

@@ -85,11 +85,16 @@ public sealed class DurableSubscriber(DurableClientOptions options, Journal jour
             ReceivedPacket? packet;
             try
             {
-                packet = await client.ReadAsync();
+                packet = await client.ReadAsync(options.SilenceSeconds is { } silence ? TimeSpan.FromSeconds(silence) : null);
             }
             catch (TimeoutException)
             {
-                // Nothing to receive just now.
+                // Nothing to receive just now, or nobody there.
+                if (options.SilenceSeconds is { } seconds && !await AnswersAsync(client, TimeSpan.FromSeconds(seconds)))
+                {
+                    return;
+                }
+
                 continue;
             }
 
@@ -113,6 +118,8 @@ public sealed class DurableSubscriber(DurableClientOptions options, Journal jour
                     }
 
                     break;
+                case PacketType.PingResp:
+                    break;
                 case PacketType.PubRel:
                     _unreleased.Remove(packet.PacketId);
                     await client.SendAsync(Packets.Acknowledge(PacketType.PubComp, packet.PacketId));
@@ -120,6 +127,21 @@ public sealed class DurableSubscriber(DurableClientOptions options, Journal jour
                 default:
                     throw new MqttTestException($"{options.ClientId} received {packet}");
             }
+        }
+    }
+
+    /// <summary>Anything that comes is an answer; it stays for the next read.</summary>
+    private static async Task<bool> AnswersAsync(RawMqttClient client, TimeSpan patience)
+    {
+        try
+        {
+            await client.SendAsync(Packets.PingReq);
+            await client.WaitForAsync(PacketType.PingResp, patience);
+            return true;
+        }
+        catch (Exception error) when (error is TimeoutException or MqttTestException)
+        {
+            return false;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 
 namespace Chariot.TestKit.Journals;
 
@@ -8,6 +9,7 @@ public sealed class Journal
     private readonly ConcurrentQueue<JournalEntry> _entries = new();
     private readonly ConcurrentDictionary<(string Subscriber, JournalEvent Event), long> _distinct = new();
     private readonly ConcurrentDictionary<JournalEntry, byte> _seen = new();
+    private readonly ConcurrentDictionary<string, (long Last, long Longest)> _gaps = new();
 
     public IReadOnlyCollection<JournalEntry> Entries => [.. _entries];
 
@@ -25,8 +27,33 @@ public sealed class Journal
 
     public long CountAcknowledged() => _distinct.GetValueOrDefault(("", JournalEvent.Acknowledged));
 
+    /// <summary>The longest time since <see cref="ForgetGaps"/> that passed between two acknowledgements (a publisher) or deliveries (a subscriber), or since the last one.</summary>
+    public IReadOnlyDictionary<string, TimeSpan> Gaps => _gaps.ToDictionary(
+        gap => gap.Key,
+        gap => TimeSpan.FromSeconds((double)Math.Max(gap.Value.Longest, Stopwatch.GetTimestamp() - gap.Value.Last) / Stopwatch.Frequency));
+
+    /// <summary>Gaps are measured from now on, for the clients that have been heard of.</summary>
+    public void ForgetGaps()
+    {
+        foreach (var client in _gaps.Keys)
+        {
+            _gaps[client] = (Stopwatch.GetTimestamp(), 0);
+        }
+    }
+
+    private void Heard(string client)
+    {
+        var now = Stopwatch.GetTimestamp();
+        _gaps.AddOrUpdate(client, _ => (now, 0), (_, gap) => (now, Math.Max(gap.Longest, now - gap.Last)));
+    }
+
     private void Add(JournalEntry entry)
     {
+        if (entry.Event != JournalEvent.Published)
+        {
+            Heard(entry.Event == JournalEvent.Acknowledged ? entry.Publisher : entry.Subscriber);
+        }
+
         _entries.Enqueue(entry);
         if (_seen.TryAdd(entry, 0))
         {

@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Chariot.SystemTests.Ssl;
+using Chariot.TestKit;
+using Chariot.TestKit.Broker;
+using Chariot.TestKit.Certificates;
+
+namespace Chariot.SystemTests.ClusterDrills;
+
+/// <summary>The certificate of three silos is changed while one of them cannot follow. Judged by handshakes from outside, on every port.</summary>
+public sealed class CertificateDrill : IDisposable
+{
+    private readonly TestCertificates _first = new();
+    private readonly TestCertificates _second = new();
+    private readonly TempDirectory _files = new();
+
+    private string Root => _files.Write("root.pem", _first.RootPem);
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("azurite")]
+    public async Task AStoppedSilo_BlocksNoChange_AndComesBackWithTheLast(string store)
+    {
+        await using var cluster = await DrillCluster.StartAsync(store);
+        Assert.Equal(0, await cluster[2].StopAsync());
+        var setUp = await TimeAsync(() => PutAsync(cluster[0], _first));
+        await ServedAsync(cluster, [0, 1], _first);
+        await cluster[2].StartAgainAsync();
+        await ServedAsync(cluster, [0, 1, 2], _first);
+
+        await cluster[2].Kill9Async();
+        var replaced = await TimeAsync(() => PutAsync(cluster[1], _second));
+        await ServedAsync(cluster, [0, 1], _second);
+        await using (var watch = new PortWatch(cluster[2], Root))
+        {
+            await cluster[2].StartAgainAsync();
+            await ServedAsync(cluster, [0, 1, 2], _second);
+            Assert.DoesNotContain(_first.ServerFingerprint, watch.Seen);
+        }
+
+        await cluster[2].Kill9Async();
+        var deleted = await TimeAsync(async () => (await cluster[0].Admin.DeleteAsync("ssl")).EnsureSuccess());
+        await ServedAsync(cluster, [0, 1], null);
+        await using (var watch = new PortWatch(cluster[2], Root))
+        {
+            await cluster[2].StartAgainAsync();
+            await ServedAsync(cluster, [0, 1, 2], null);
+            Assert.Empty(watch.Seen);
+        }
+
+        Drill.Report(FormattableString.Invariant($"certificate with a silo away ({store}): set up in {setUp:0.0} s (stopped), replaced in {replaced:0.0} s (killed), deleted in {deleted:0.0} s (killed); it came back with the last state each time"));
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("azurite")]
+    public async Task AHungSilo_IsNamed_OrFoundDead_AndNeverServesTheOldCertificateAgain(string store)
+    {
+        await using var cluster = await DrillCluster.StartAsync(store);
+        await PutAsync(cluster[0], _first);
+        await ServedAsync(cluster, [0, 1, 2], _first);
+        await cluster[0].Admin.LoginAsync();
+
+        cluster[2].Suspend();
+        var answers = new List<string>();
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var answer = await cluster[0].Admin.PutSslAsync(_second.KeyPkcs8Pem, _second.ServerPem, _second.ChainPem);
+            answers.Add(FormattableString.Invariant($"{(int)answer.Status} at {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
+            if (answer.Status == HttpStatusCode.OK)
+            {
+                break;
+            }
+
+            // Refused: it is named, and nobody has switched.
+            Assert.True(answer.Status is HttpStatusCode.Conflict or HttpStatusCode.ServiceUnavailable, answer.Text);
+            if (answer.Status == HttpStatusCode.Conflict)
+            {
+                Assert.Contains("three", answer.Text, StringComparison.Ordinal);
+                await ServedAsync(cluster, [0, 1], _first);
+            }
+
+            Assert.True(Stopwatch.GetElapsedTime(started).TotalSeconds < 90, string.Join(", ", answers));
+        }
+
+        await ServedAsync(cluster, [0, 1], _second);
+        await using var watch = new PortWatch(cluster[2], Root);
+        cluster[2].Resume();
+        // It finds that it has been declared dead and ends; whatever supervises it starts it again.
+        var code = await cluster[2].WaitForExitAsync(60);
+        await cluster[2].StartAgainAsync();
+        await ServedAsync(cluster, [0, 1, 2], _second);
+        Drill.Report($"certificate with a hung silo ({store}): answers {string.Join(", ", answers)}; continued, it ended with code {code}, {watch.Handshakes} handshakes with it, old certificate seen {watch.Seen.Count(seen => seen == _first.ServerFingerprint)} times");
+        Assert.DoesNotContain(_first.ServerFingerprint, watch.Seen);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("azurite")]
+    public async Task ASiloWhosePortIsTaken_IsNamed_AndNobodySwitches(string store)
+    {
+        await using var cluster = await DrillCluster.StartAsync(store);
+        using (var squatter = new TcpListener(IPAddress.Loopback, cluster[2].Ports.Mqtts))
+        {
+            squatter.Start();
+            var refused = await cluster[0].Admin.PutSslAsync(_first.KeyPkcs8Pem, _first.ServerPem, _first.ChainPem);
+            Drill.Report($"certificate with a taken port ({store}): {(int)refused.Status} {refused.Text}");
+            Assert.Equal(HttpStatusCode.Conflict, refused.Status);
+            Assert.Contains("three", refused.Text, StringComparison.Ordinal);
+            Assert.Contains($"{cluster[2].Ports.Mqtts}", refused.Text, StringComparison.Ordinal);
+            await ServedAsync(cluster, [0, 1], null);
+        }
+
+        await PutAsync(cluster[1], _first);
+        await ServedAsync(cluster, [0, 1, 2], _first);
+    }
+
+    public void Dispose()
+    {
+        _first.Dispose();
+        _second.Dispose();
+        _files.Dispose();
+    }
+
+    private static async Task PutAsync(BrokerProcess node, TestCertificates certificates) =>
+        (await node.Admin.PutSslAsync(certificates.KeyPkcs8Pem, certificates.ServerPem, certificates.ChainPem)).EnsureSuccess();
+
+    private static async Task<double> TimeAsync(Func<Task> act)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await act();
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>Every TLS port of the nodes serves the certificate, or is closed when there is none.</summary>
+    private async Task ServedAsync(DrillCluster cluster, int[] nodes, TestCertificates? certificates)
+    {
+        foreach (var node in nodes)
+        {
+            foreach (var port in Ports(cluster[node]))
+            {
+                Assert.Equal(certificates?.ServerFingerprint, (await ServedChain.FetchAsync(port, Root)).Fingerprints.FirstOrDefault());
+            }
+        }
+    }
+
+    private static int[] Ports(BrokerProcess node) => [node.Ports.Mqtts, node.Ports.Wss, node.Ports.Https];
+
+    /// <summary>Handshakes with a node's TLS ports, again and again, and the certificates that they met.</summary>
+    private sealed class PortWatch : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _over = new();
+        private readonly ConcurrentQueue<string> _seen = new();
+        private readonly Task[] _watching;
+
+        public PortWatch(BrokerProcess node, string root) => _watching = [.. Ports(node).Select(port => WatchAsync(port, root))];
+
+        public IReadOnlyCollection<string> Seen => _seen;
+
+        public int Handshakes => _seen.Count;
+
+        public async ValueTask DisposeAsync()
+        {
+            await _over.CancelAsync();
+            await Task.WhenAll(_watching);
+            _over.Dispose();
+        }
+
+        private async Task WatchAsync(int port, string root)
+        {
+            while (!_over.IsCancellationRequested)
+            {
+                foreach (var fingerprint in (await ServedChain.FetchAsync(port, root)).Fingerprints.Take(1))
+                {
+                    _seen.Enqueue(fingerprint);
+                }
+
+                await Task.Delay(20, CancellationToken.None);
+            }
+        }
+    }
+}
