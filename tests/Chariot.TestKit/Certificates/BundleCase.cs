@@ -11,6 +11,11 @@ public sealed record BundleFiles(string? Key, string? Certificate, string? Chain
 /// <param name="File">As the API writes it: <c>privateKey</c>, <c>serverCertificate</c>, <c>caChain</c>.</param>
 public sealed record BundleCase(string Code, string Severity, string File, int? Block, int? Line, Func<BundleFiles> Input)
 {
+    private readonly Lazy<BundleFiles> _files = new(Input);
+
+    /// <summary>What <see cref="Input"/> makes, made once: some of it costs seconds.</summary>
+    public BundleFiles Files => _files.Value;
+
     /// <summary>Words that message or remedy must have.</summary>
     public string Says { get; init; } = "";
 

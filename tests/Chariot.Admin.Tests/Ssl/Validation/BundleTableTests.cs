@@ -15,7 +15,7 @@ public sealed class BundleTableTests
     public void Inspect_OfARowOfTheTable_SaysWhatIsWrongAndWhere(string name)
     {
         var row = BundleTable.Cases[name];
-        var files = row.Input();
+        var files = row.Files;
         using var result = files.Inspect();
         var all = string.Join('\n', result.Findings.Select(finding => $"{finding.Severity} {finding.Code} {finding.File} block {finding.Block} line {finding.Line}: {finding.Message} {finding.Remedy}"));
         if (row.Code.Length == 0)

@@ -116,7 +116,7 @@ public sealed class GoodPathTests
     public void InspectFile_OfAGoodFile_SaysWhatItIs(SslFile slot, string recognised)
     {
         var content = slot switch { SslFile.PrivateKey => KeyPem, SslFile.ServerCertificate => LeafPem, _ => Fullest };
-        var result = new CertificateBundleValidator(Inspecting.Clock).InspectFile(slot, Inspecting.Bytes(content));
+        var result = new CertificateBundleValidator(TimeProvider.System).InspectFile(slot, Inspecting.Bytes(content));
         Assert.Equal(recognised, result.Recognised);
         Assert.Empty(result.Findings);
     }

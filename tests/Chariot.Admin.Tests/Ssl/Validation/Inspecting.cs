@@ -8,15 +8,8 @@ namespace Chariot.Admin.Tests.Ssl.Validation;
 /// <summary>The validator, without a server around it.</summary>
 internal static class Inspecting
 {
-    public static readonly TimeProvider Clock = new FixedClock();
-
     public static BundleInspection Inspect(this BundleFiles files) =>
-        new CertificateBundleValidator(Clock).InspectBundle(Bytes(files.Key), Bytes(files.Certificate), Bytes(files.Chain));
+        new CertificateBundleValidator(TimeProvider.System).InspectBundle(Bytes(files.Key), Bytes(files.Certificate), Bytes(files.Chain));
 
     public static byte[]? Bytes(string? latin1) => latin1 is null ? null : Encoding.Latin1.GetBytes(latin1);
-
-    private sealed class FixedClock : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => TestPki.Now;
-    }
 }
