@@ -43,7 +43,11 @@ public sealed class ReplaceMemoryTests
         Assert.True(result.Applied);
         var served = kit.Feed.Tls!;
         Assert.Equal($"setup-{revision}", served.SetupId);
-        await TestHandshake.ConnectAsync(served, new TlsSettings());
+        if (revision % 10 == 0)
+        {
+            // Preparing has shaken hands already; this is a client of the listener.
+            await TestHandshake.ConnectAsync(served, new TlsSettings());
+        }
 
         // The fakes write down what they are told.
         kit.First.Forget();
