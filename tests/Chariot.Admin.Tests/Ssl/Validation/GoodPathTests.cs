@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Ssl.Validation;
 using Chariot.TestKit.Certificates;
+using static Chariot.Admin.Tests.Ssl.Validation.Inspecting;
 using static Chariot.TestKit.Certificates.TestPki;
 
 namespace Chariot.Admin.Tests.Ssl.Validation;
@@ -116,7 +117,7 @@ public sealed class GoodPathTests
     public void InspectFile_OfAGoodFile_SaysWhatItIs(SslFile slot, string recognised)
     {
         var content = slot switch { SslFile.PrivateKey => KeyPem, SslFile.ServerCertificate => LeafPem, _ => Fullest };
-        var result = new CertificateBundleValidator(TimeProvider.System).InspectFile(slot, Inspecting.Bytes(content));
+        var result = new CertificateBundleValidator(Clock).InspectFile(slot, Bytes(content));
         Assert.Equal(recognised, result.Recognised);
         Assert.Empty(result.Findings);
     }
