@@ -17,6 +17,9 @@ public sealed record Refusal(int Status, string Code, string Detail)
 
     public static Refusal Invalid(string detail, ImmutableArray<Finding> findings) => new(400, "validation-failed", detail) { Findings = findings };
 
+    /// <summary>Key, certificate or chain, or the three together, cannot be served.</summary>
+    public static Refusal InvalidTls(string detail, ImmutableArray<Finding> findings) => new(400, "tls-bundle-invalid", detail) { Findings = findings };
+
     public static Refusal Stale { get; } =
         new(412, "revision-conflict", "The object was changed since it was read. Read it again and repeat the change.");
 

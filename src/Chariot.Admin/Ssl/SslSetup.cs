@@ -58,7 +58,7 @@ internal sealed partial class SslSetup(
         var inspection = validator.InspectFile(slot, file.Content);
         if (inspection.HasErrors)
         {
-            return Refusal.Invalid($"The file for {SslUpload.NameOf(slot)} is refused.", inspection.Findings);
+            return Refusal.InvalidTls($"The file for {SslUpload.NameOf(slot)} is refused.", inspection.Findings);
         }
 
         var now = time.GetUtcNow();
@@ -190,7 +190,7 @@ internal sealed partial class SslSetup(
         using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
         if (bundle.HasErrors || bundle is not { Pkcs8Key: not null, Leaf: not null, Details: not null })
         {
-            return Refusal.Invalid("Key, certificate and chain cannot be served together. Nothing was changed.", bundle.Findings);
+            return Refusal.InvalidTls("Key, certificate and chain cannot be served together. Nothing was changed.", bundle.Findings);
         }
 
         var setupId = RandomNumberGenerator.GetHexString(32, lowercase: true);

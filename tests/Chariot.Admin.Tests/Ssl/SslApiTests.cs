@@ -63,7 +63,7 @@ public sealed class SslApiTests(Cluster cluster)
         }
 
         using var response = await host.Administrator.PostAsync("api/v1/ssl/setup", null);
-        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "tls-bundle-invalid");
         Assert.Equal(["serverCertificate", "caChain"], problem.GetProperty("findings").EnumerateArray().Select(f => f.GetProperty("file").GetString()));
     }
 
@@ -72,7 +72,7 @@ public sealed class SslApiTests(Cluster cluster)
     {
         await using var host = await Host.StartAsync(cluster);
         using var response = await host.Administrator.PutAsync("api/v1/ssl/files/ca-chain", File("file", "bad"));
-        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, "tls-bundle-invalid");
         var finding = problem.GetProperty("findings")[0];
         Assert.Equal("file.not-pem", finding.GetProperty("code").GetString());
         Assert.Equal("error", finding.GetProperty("severity").GetString());

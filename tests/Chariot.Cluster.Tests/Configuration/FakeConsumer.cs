@@ -61,6 +61,13 @@ internal sealed class FakeConsumer(string name, ConcurrentQueue<string> journal)
         Source(change.Configuration.Revision).TrySetResult();
     }
 
+    /// <summary>Lets go of everything it was told.</summary>
+    public void Forget()
+    {
+        Changes.Clear();
+        Prepared = null;
+    }
+
     private TaskCompletionSource Source(long revision) =>
         _applied.GetOrAdd(revision, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
 }

@@ -96,10 +96,10 @@ public sealed class AdminClient : IDisposable
 
     /// <summary>PUT /ssl: set up, or replace in place; without a key, with the one that was generated on the server.</summary>
     /// <param name="expectedRevision">Sent as If-Match.</param>
-    public Task<AdminAnswer> PutSslAsync(string? privateKey, string serverCertificate, string caChain, long? expectedRevision = null) =>
+    public Task<AdminAnswer> PutSslAsync(string? privateKey, string? serverCertificate, string? caChain, long? expectedRevision = null) =>
         SendSslAsync(HttpMethod.Put, "ssl", privateKey, serverCertificate, caChain, expectedRevision);
 
-    public Task<AdminAnswer> ValidateSslAsync(string privateKey, string serverCertificate, string caChain) =>
+    public Task<AdminAnswer> ValidateSslAsync(string? privateKey, string? serverCertificate, string? caChain) =>
         SendSslAsync(HttpMethod.Post, "ssl/validate", privateKey, serverCertificate, caChain);
 
     /// <summary>PUT /ssl/files/… : stages one of <c>private-key</c>, <c>server-certificate</c>, <c>ca-chain</c>.</summary>
@@ -126,17 +126,18 @@ public sealed class AdminClient : IDisposable
         _loginGate.Dispose();
     }
 
-    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string serverCertificate, string caChain, long? expectedRevision = null)
+    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string? serverCertificate, string? caChain, long? expectedRevision = null)
     {
         await EnsureSignedInAsync();
         using var form = new MultipartFormDataContent();
-        if (privateKey is not null)
+        foreach (var (name, content, fileName) in new[] { ("privateKey", privateKey, "server.key"), ("serverCertificate", serverCertificate, "server.crt"), ("caChain", caChain, "chain.crt") })
         {
-            AddFile(form, "privateKey", privateKey, "server.key");
+            if (content is not null)
+            {
+                AddFile(form, name, content, fileName);
+            }
         }
 
-        AddFile(form, "serverCertificate", serverCertificate, "server.crt");
-        AddFile(form, "caChain", caChain, "chain.crt");
         return await CallAsync(method, "api/v1/" + path, form, expectedRevision);
     }
 
@@ -180,6 +181,8 @@ public sealed class AdminClient : IDisposable
             request.Headers.Add("If-Match", $"\"{revision}\"");
         }
 
+        // As curl does: a body that is refused by its length is not sent into a connection that is being closed.
+        request.Headers.ExpectContinue = content?.Headers.ContentLength > 1 << 20;
         using var response = await _http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         var isJson = response.Content.Headers.ContentType?.MediaType is { } type && type.EndsWith("json", StringComparison.Ordinal);

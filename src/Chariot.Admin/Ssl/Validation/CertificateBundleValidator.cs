@@ -169,10 +169,11 @@ internal sealed class CertificateBundleValidator(TimeProvider time) : ICertifica
         }
 
         var other = chain.Find(certificate => keys.Exists(key => key.Fingerprint == certificate.Key.RsaFingerprint));
+        var hashes = $"SHA-256 of the public keys: {keys[0].PublicKeySha256} (key), {Convert.ToHexStringLower(SHA256.HashData(leaf.PublicKeyDer))} (certificate).";
         findings.Error("bundle.key-mismatch", leaf.At,
             other is null
-                ? $"The private key does not belong to the certificate {leaf.Name}."
-                : $"The private key does not belong to the certificate {leaf.Name}, but to block {other.At.Block} (line {other.At.Line}) of the chain file, {other.Name}.",
+                ? $"The private key does not belong to the certificate {leaf.Name}. {hashes}"
+                : $"The private key does not belong to the certificate {leaf.Name}, but to block {other.At.Block} (line {other.At.Line}) of the chain file, {other.Name}. {hashes}",
             other is null
                 ? "Upload the key that was made with the request for this certificate, or request a new certificate with this key."
                 : "Exchange the two files, or upload that block as the server certificate.");

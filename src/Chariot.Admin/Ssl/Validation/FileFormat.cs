@@ -8,6 +8,8 @@ internal sealed record FileFormat(string Code, string Name, string Message, stri
 {
     private static ReadOnlySpan<byte> PemBegin => "-----BEGIN "u8;
 
+    private static ReadOnlySpan<byte> PemEnd => "-----END "u8;
+
     /// <summary>Recognises what <paramref name="content"/> (not empty) is when it is not PEM text; null for PEM text.</summary>
     public static FileFormat? Recognise(ReadOnlySpan<byte> content)
     {
@@ -28,7 +30,8 @@ internal sealed record FileFormat(string Code, string Name, string Message, stri
             return textual;
         }
 
-        if (content.IndexOf(PemBegin) >= 0)
+        // With an END line alone its beginning is lost, which the PEM reader tells better.
+        if (content.IndexOf(PemBegin) >= 0 || content.IndexOf(PemEnd) >= 0)
         {
             return null;
         }

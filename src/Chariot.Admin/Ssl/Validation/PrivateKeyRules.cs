@@ -4,7 +4,7 @@ using Chariot.Abstractions.Configuration;
 namespace Chariot.Admin.Ssl.Validation;
 
 /// <summary>An RSA private key that was found in the key file.</summary>
-internal sealed class FoundKey(Place at, int bits, string format, string fingerprint, ClearSecret pkcs8) : IDisposable
+internal sealed class FoundKey(Place at, int bits, string format, string fingerprint, string publicKeySha256, ClearSecret pkcs8) : IDisposable
 {
     public Place At { get; } = at;
 
@@ -15,6 +15,9 @@ internal sealed class FoundKey(Place at, int bits, string format, string fingerp
 
     /// <summary>See <see cref="PublicKeyInfo.RsaFingerprint"/>; of the public half.</summary>
     public string Fingerprint { get; } = fingerprint;
+
+    /// <summary>SHA-256 of its SubjectPublicKeyInfo, as <c>openssl pkey -pubout -outform DER | sha256sum</c> shows it.</summary>
+    public string PublicKeySha256 { get; } = publicKeySha256;
 
     public ClearSecret Pkcs8 { get; } = pkcs8;
 

@@ -73,7 +73,31 @@ internal static class RsaKeyRules
             Inconsistent(at, "a test signature with it is wrong", findings);
         }
 
-        found = new FoundKey(at, bits, format, CertificateParser.RsaFingerprint(modulus.Span, exponent.Span), pkcs8);
+        found = new FoundKey(at, bits, format, CertificateParser.RsaFingerprint(modulus.Span, exponent.Span), PublicKeySha256(modulus.Span, exponent.Span), pkcs8);
+    }
+
+    private static string PublicKeySha256(ReadOnlySpan<byte> modulus, ReadOnlySpan<byte> exponent)
+    {
+        var key = new AsnWriter(AsnEncodingRules.DER);
+        using (key.PushSequence())
+        {
+            key.WriteInteger(modulus);
+            key.WriteInteger(exponent);
+        }
+
+        var info = new AsnWriter(AsnEncodingRules.DER);
+        using (info.PushSequence())
+        {
+            using (info.PushSequence())
+            {
+                info.WriteObjectIdentifier(KnownOids.Rsa);
+                info.WriteNull();
+            }
+
+            info.WriteBitString(key.Encode());
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(info.Encode()));
     }
 
     private static void JudgeSize(Place at, int bits, FindingList findings)

@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Ssl.Validation;
-using static Chariot.Admin.Tests.Ssl.Validation.TestPki;
+using Chariot.TestKit.Certificates;
+using static Chariot.Admin.Tests.Ssl.Validation.Inspecting;
+using static Chariot.TestKit.Certificates.TestPki;
 
 namespace Chariot.Admin.Tests.Ssl.Validation;
 
@@ -98,13 +99,13 @@ public sealed class GoodPathTests
         Assert.Equal("CN=mqtt.example", result.Details!.Subject);
     }
 
-    public static TheoryData<string> Spellings => ["bom", "crlf", "cr", "trailing blanks", "tabs", "blank lines", "one line", "76", "no newline", "preamble", "bag attributes", "comments", "glued"];
+    public static TheoryData<string> Spellings => [.. PemSpelling.Names];
 
     [Theory]
     [MemberData(nameof(Spellings))]
     public void Inspect_OfUnusualText_GivesTheSameCertificate(string spelling)
     {
-        using var result = new Files(Bytes(Respell(KeyPem, spelling)), Bytes(Respell(LeafPem, spelling)), Bytes(Respell(ChainPem, spelling))).Inspect();
+        using var result = new BundleFiles(PemSpelling.Respell(KeyPem, spelling), PemSpelling.Respell(LeafPem, spelling), PemSpelling.Respell(ChainPem, spelling)).Inspect();
         Assert.Empty(result.Findings);
         Assert.Equal(Der(LeafPem), result.Leaf);
     }
@@ -119,43 +120,6 @@ public sealed class GoodPathTests
         var result = new CertificateBundleValidator(Clock).InspectFile(slot, Bytes(content));
         Assert.StartsWith(recognised, result.Recognised, StringComparison.Ordinal);
         Assert.Empty(result.Findings);
-    }
-
-    private static string Respell(string pem, string spelling) => spelling switch
-    {
-        "bom" => "\uFEFF" + pem,
-        "crlf" => pem.Replace("\n", "\r\n", StringComparison.Ordinal),
-        "cr" => pem.Replace("\n", "\r", StringComparison.Ordinal),
-        "trailing blanks" => pem.Replace("\n", "  \n", StringComparison.Ordinal),
-        "tabs" => pem.Replace("\n", "\t\n\t", StringComparison.Ordinal),
-        "blank lines" => pem.Replace("\n", "\n\n", StringComparison.Ordinal),
-        "one line" => Rewrap(pem, 100_000),
-        "76" => Rewrap(pem, 76),
-        "no newline" => pem.TrimEnd('\n'),
-        "preamble" => "Certificate:\n    Data:\n        Version: 3 (0x2)\n\u00e4\u00f6\u00fc\n" + pem,
-        "bag attributes" => "Bag Attributes\n    localKeyID: 01 02 03\nsubject=CN = mqtt.example\n\n" + pem,
-        "comments" => pem.Replace("-----BEGIN", "# a comment\n-----BEGIN", StringComparison.Ordinal),
-        "glued" => pem.Replace("-----\n-----BEGIN", "----------BEGIN", StringComparison.Ordinal),
-        _ => throw new ArgumentOutOfRangeException(nameof(spelling)),
-    };
-
-    private static string Rewrap(string pem, int width)
-    {
-        var text = new StringBuilder();
-        foreach (var block in pem.Split("-----BEGIN ", StringSplitOptions.RemoveEmptyEntries))
-        {
-            var full = "-----BEGIN " + block;
-            var fields = PemEncoding.Find(full);
-            text.Append("-----BEGIN ").Append(full[fields.Label]).Append("-----\n");
-            foreach (var line in full[fields.Base64Data].Replace("\n", "", StringComparison.Ordinal).Chunk(width))
-            {
-                text.Append(line).Append('\n');
-            }
-
-            text.Append("-----END ").Append(full[fields.Label]).Append("-----\n");
-        }
-
-        return text.ToString();
     }
 
     private static byte[] Der(string pem) => X509Certificate2.CreateFromPem(pem).RawData;

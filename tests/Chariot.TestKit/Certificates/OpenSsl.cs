@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace Chariot.Admin.Tests.Ssl.Validation;
+namespace Chariot.TestKit.Certificates;
 
 /// <summary>The installed openssl (or another tool), in a temporary directory that is removed afterwards.</summary>
-internal sealed class OpenSsl : IDisposable
+public sealed class OpenSsl : IDisposable
 {
     private readonly DirectoryInfo _directory = System.IO.Directory.CreateTempSubdirectory("chariot-");
 

@@ -3,10 +3,10 @@ using System.Security.Cryptography;
 using Org.BouncyCastle.Math;
 using Org.BouncyCastle.Security;
 
-namespace Chariot.Admin.Tests.Ssl.Validation;
+namespace Chariot.TestKit.Certificates;
 
 /// <summary>Writes RSA keys with numbers that no tool would write.</summary>
-internal static class KeyForge
+public static class KeyForge
 {
     private static readonly BigInteger Usual = BigInteger.ValueOf(65537);
 

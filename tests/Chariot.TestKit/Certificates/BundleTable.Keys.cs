@@ -1,16 +1,18 @@
 using System.Security.Cryptography;
 using Org.BouncyCastle.Math;
-using static Chariot.Abstractions.Configuration.FindingSeverity;
-using static Chariot.Admin.Tests.Ssl.Validation.TestPki;
+using Org.BouncyCastle.Security;
+using static Chariot.TestKit.Certificates.TestPki;
 
-namespace Chariot.Admin.Tests.Ssl.Validation;
+namespace Chariot.TestKit.Certificates;
 
-/// <summary>Bad and odd private key files; the number in a name is the row of the table in the specification.</summary>
-public sealed class PrivateKeyTests
+/// <summary>Rows 1 to 14: the private key.</summary>
+public static partial class BundleTable
 {
     private const string Key = "privateKey";
 
-    private static readonly Dictionary<string, Case> Cases = new()
+    private static BigInteger P => KeyForge.Number(ServerKey.ExportParameters(true).P!);
+
+    private static Dictionary<string, BundleCase> KeyRows() => new()
     {
         ["1 encrypted PKCS#8"] = Bad("key.encrypted", 1, 1, () => ServerKey.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)), "openssl pkey -in key.pem -out plain.pem"),
         ["1 encrypted PKCS#1"] = Bad("key.encrypted", 1, 1, () => Converted("rsa -in key.pem -aes256 -traditional -passout pass:secret -out out")),
@@ -27,19 +29,19 @@ public sealed class PrivateKeyTests
         ["4 public key"] = Bad("key.is-public", 1, 1, () => ServerKey.ExportSubjectPublicKeyInfoPem()),
         ["4 RSA public key"] = Bad("key.is-public", 1, 1, () => ServerKey.ExportRSAPublicKeyPem()),
         ["5 certificate"] = Bad("key.is-certificate", 1, 1, () => LeafPem),
-        ["5 swapped"] = new("key.is-certificate", Error, Key, 1, 1, () => Bundle(LeafPem, KeyPem)) { Says = "swapped" },
-        ["5 key in the certificate slot"] = new("certificate.is-key", Error, "serverCertificate", 1, 1, () => Bundle(certificate: KeyPem)),
-        ["5 key behind the certificate"] = new("certificate.is-key", Error, "serverCertificate", 2, LineCount(LeafPem) + 1, () => Bundle(certificate: LeafPem + KeyPem)),
-        ["5 key in the chain slot"] = new("certificate.is-key", Error, "caChain", 1, 1, () => Bundle(chain: KeyPem + ChainPem)),
+        ["5 swapped"] = new("key.is-certificate", "error", Key, 1, 1, () => Bundle(LeafPem, KeyPem)) { Says = "swapped" },
+        ["5 key in the certificate slot"] = new("certificate.is-key", "error", "serverCertificate", 1, 1, () => Bundle(certificate: KeyPem)),
+        ["5 key behind the certificate"] = new("certificate.is-key", "error", "serverCertificate", 2, LineCount(LeafPem) + 1, () => Bundle(certificate: LeafPem + KeyPem)),
+        ["5 key in the chain slot"] = new("certificate.is-key", "error", "caChain", 1, 1, () => Bundle(chain: KeyPem + ChainPem)),
         ["6 request"] = Bad("key.is-request", 1, 1, Csr),
         ["6 request beside the key"] = Bad("key.is-request", 2, LineCount(KeyPem) + 1, () => KeyPem + Csr()),
-        ["6 request in the certificate slot"] = new("certificate.is-request", Error, "serverCertificate", 1, 1, () => Bundle(certificate: Csr())),
-        ["6 request in the chain slot"] = new("chain.is-request", Error, "caChain", 1, 1, () => Bundle(chain: Csr())),
+        ["6 request in the certificate slot"] = new("certificate.is-request", "error", "serverCertificate", 1, 1, () => Bundle(certificate: Csr())),
+        ["6 request in the chain slot"] = new("chain.is-request", "error", "caChain", 1, 1, () => Bundle(chain: Csr())),
         ["7 two keys"] = Bad("key.multiple", 2, LineCount(OtherKeyPem) + 1, () => OtherKeyPem + KeyPem, $"The one in block 2 (line {LineCount(OtherKeyPem) + 1}) matches"),
-        ["7 same key twice"] = new("key.duplicate", Info, Key, 2, LineCount(KeyPem) + 1, () => Bundle(KeyPem + ServerKey.ExportRSAPrivateKeyPem())),
-        ["8 combined file"] = new("key.extra-blocks", Warning, Key, 2, LineCount(KeyPem) + 1, () => Bundle(KeyPem + LeafPem + ChainPem)),
-        ["9 other key"] = new("bundle.key-mismatch", Error, "serverCertificate", 1, 1, () => Bundle(OtherKeyPem)),
-        ["9 key fits the chain file"] = new("bundle.key-mismatch", Error, "serverCertificate", 1, 1, () => Bundle(OtherKeyPem, chain: ChainPem + Leaf(Intermediate, key: OtherKey))) { Says = "block 3" },
+        ["7 same key twice"] = new("key.duplicate", "info", Key, 2, LineCount(KeyPem) + 1, () => Bundle(KeyPem + ServerKey.ExportRSAPrivateKeyPem())),
+        ["8 combined file"] = new("key.extra-blocks", "warning", Key, 2, LineCount(KeyPem) + 1, () => Bundle(KeyPem + LeafPem + ChainPem)),
+        ["9 other key"] = new("bundle.key-mismatch", "error", "serverCertificate", 1, 1, () => Bundle(OtherKeyPem)) { Says = Convert.ToHexStringLower(SHA256.HashData(OtherKey.ExportSubjectPublicKeyInfo())) },
+        ["9 key fits the chain file"] = new("bundle.key-mismatch", "error", "serverCertificate", 1, 1, () => Bundle(OtherKeyPem, chain: ChainPem + Leaf(Intermediate, key: OtherKey))) { Says = "block 3" },
         ["10 1024 bits"] = Bad("key.too-small", 1, 1, () => Text("genrsa -traditional 1024"), "1024 bits"),
         ["10 9000 bits"] = Bad("key.too-large", 1, 1, () => KeyForge.Write(BigInteger.One.ShiftLeft(8999).Add(BigInteger.One), BigInteger.ValueOf(65537), BigInteger.Two, BigInteger.Two, BigInteger.Two, BigInteger.Two, BigInteger.Two, BigInteger.Two)),
         ["11 even exponent"] = Bad("key.exponent", 1, 1, () => KeyForge.Changed(ServerKey, numbers => numbers[1] = BigInteger.ValueOf(65536))),
@@ -56,35 +58,24 @@ public sealed class PrivateKeyTests
         ["13 three primes"] = Bad("key.multi-prime", 1, 1, () => Text("genrsa -traditional -primes 3 2048")),
         ["14 close primes"] = Bad("key.weak", 1, 1, KeyForge.WithClosePrimes),
         ["14 ROCA"] = Bad("key.weak", 1, 1, KeyForge.WithRocaPrimes),
-        ["44 explicit curve"] = Bad("chain.explicit-curve", 2, 9, () => Text("ecparam -name prime256v1 -param_enc explicit -genkey")),
+        ["44 key with an explicit curve"] = Bad("chain.explicit-curve", 2, 9, () => Text("ecparam -name prime256v1 -param_enc explicit -genkey")),
         ["23 label of the other form"] = Bad("file.label", 1, 1, () => KeyForge.Pem("PRIVATE KEY", ServerKey.ExportRSAPrivateKey())),
+        ["10 5120 bits"] = Odd("key.large", "warning", Key, 1, 1, () => WithKey(Text("genrsa 5120"))),
+        ["11 exponent 17"] = Odd("key.exponent", "warning", Key, 1, 1, () => WithKey(WithExponent("17"))),
+        ["11 exponent above 2^32"] = Odd("key.exponent", "warning", Key, 1, 1, () => WithKey(WithExponent("4294967311"))),
     };
 
-    public static TheoryData<string> Names => [.. Cases.Keys];
-
-    private static BigInteger P => KeyForge.Number(ServerKey.ExportParameters(true).P!);
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Inspect_OfABadKeyFile_SaysWhatIsWrongAndWhere(string name) => Cases[name].Check();
-
-    [Theory]
-    [InlineData(4096 + 1024, "key.large")]
-    public void Inspect_OfALargeKey_Warns(int bits, string code)
+    /// <summary>A key with its certificate.</summary>
+    private static BundleFiles WithKey(string pem)
     {
-        using var key = RSA.Create(bits);
-        var result = new Chariot.Admin.Ssl.Validation.CertificateBundleValidator(Clock).InspectFile(Abstractions.Configuration.SslFile.PrivateKey, Bytes(key.ExportPkcs8PrivateKeyPem()));
-        var finding = Assert.Single(result.Findings);
-        Assert.Equal((code, Warning), (finding.Code, finding.Severity));
-        Assert.Equal($"RSA {bits}-bit private key (PKCS#8)", result.Recognised);
+        using var key = RSA.Create();
+        key.ImportFromPem(pem);
+        return Bundle(pem, Leaf(Intermediate, key: key));
     }
 
-    [Theory]
-    [InlineData("17")]
-    [InlineData("4294967311")]
-    public void Inspect_OfAnUnusualExponent_Warns(string exponent)
+    private static string WithExponent(string exponent)
     {
-        var random = new Org.BouncyCastle.Security.SecureRandom();
+        var random = new SecureRandom();
         var e = new BigInteger(exponent);
         BigInteger Prime()
         {
@@ -98,15 +89,11 @@ public sealed class PrivateKeyTests
             }
         }
 
-        var result = new Chariot.Admin.Ssl.Validation.CertificateBundleValidator(Clock).InspectFile(Abstractions.Configuration.SslFile.PrivateKey, Bytes(KeyForge.FromPrimes(Prime(), Prime(), e)));
-        var finding = Assert.Single(result.Findings);
-        Assert.Equal(("key.exponent", Warning), (finding.Code, finding.Severity));
+        return KeyForge.FromPrimes(Prime(), Prime(), e);
     }
 
-    private static Case Bad(string code, int block, int line, Func<string> key, string says = "") =>
-        new(code, Error, Key, block, line, () => Bundle(key())) { Says = says };
-
-    private static int LineCount(string text) => text.TrimEnd('\n').Split('\n').Length;
+    private static BundleCase Bad(string code, int block, int line, Func<string> key, string says = "") =>
+        new(code, "error", Key, block, line, () => Bundle(key())) { Says = says };
 
     private static string Csr() => new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=mqtt.example", ServerKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSigningRequestPem();
 
@@ -133,7 +120,7 @@ public sealed class PrivateKeyTests
     // The product of two primes in the place of one; all other numbers computed as if it were prime.
     private static string Composite()
     {
-        var random = new Org.BouncyCastle.Security.SecureRandom();
+        var random = new SecureRandom();
         while (true)
         {
             var composite = BigInteger.ProbablePrime(512, random).Multiply(BigInteger.ProbablePrime(512, random));

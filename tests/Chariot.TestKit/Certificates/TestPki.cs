@@ -1,29 +1,18 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
-using Chariot.Abstractions.Configuration;
-using Chariot.Admin.Ssl;
-using Chariot.Admin.Ssl.Validation;
 
-namespace Chariot.Admin.Tests.Ssl.Validation;
-
-/// <summary>The three uploads of one case.</summary>
-internal sealed record Files(byte[]? Key, byte[]? Certificate, byte[]? Chain)
-{
-    public BundleInspection Inspect() => new CertificateBundleValidator(TestPki.Clock).InspectBundle(Key, Certificate, Chain);
-}
+namespace Chariot.TestKit.Certificates;
 
 /// <summary>Who signs.</summary>
-internal sealed record Authority(X509Certificate2 Certificate, AsymmetricAlgorithm Key)
+public sealed record Authority(X509Certificate2 Certificate, AsymmetricAlgorithm Key)
 {
     public string Pem => Certificate.ExportCertificatePem() + "\n";
 }
 
-/// <summary>Keys and certificates made at run time, once for all tests, around a fixed clock.</summary>
-internal static class TestPki
+/// <summary>Keys and certificates made at run time, once for all tests, around the moment in which these began.</summary>
+public static class TestPki
 {
-    public static readonly DateTimeOffset Now = new(2031, 5, 5, 12, 0, 0, TimeSpan.Zero);
-    public static readonly TimeProvider Clock = new FixedClock();
+    public static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeSeconds(DateTimeOffset.UtcNow.ToUnixTimeSeconds());
 
     public static readonly RSA ServerKey = RSA.Create(2048);
     public static readonly RSA OtherKey = RSA.Create(2048);
@@ -36,12 +25,10 @@ internal static class TestPki
     public static readonly string LeafPem = Leaf(Intermediate);
     public static readonly string ChainPem = Intermediate.Pem + Root.Pem;
 
-    public static Files Good => Bundle();
+    public static BundleFiles Good => Bundle();
 
-    public static Files Bundle(string? key = null, string? certificate = null, string? chain = null) =>
-        new(Bytes(key ?? KeyPem), Bytes(certificate ?? LeafPem), Bytes(chain ?? ChainPem));
-
-    public static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+    public static BundleFiles Bundle(string? key = null, string? certificate = null, string? chain = null) =>
+        new(key ?? KeyPem, certificate ?? LeafPem, chain ?? ChainPem);
 
     /// <summary>A server certificate for <see cref="ServerKey"/>, or <paramref name="key"/>, as PEM.</summary>
     public static string Leaf(Authority issuer, Action<CertificateRequest>? edit = null, string subject = "CN=mqtt.example", AsymmetricAlgorithm? key = null,
@@ -127,21 +114,16 @@ internal static class TestPki
 
     private static X509Certificate2 Sign(CertificateRequest request, X500DistinguishedName issuer, X509SignatureGenerator signer, DateTimeOffset? from, DateTimeOffset? to) =>
         request.Create(issuer, signer, from ?? Now.AddDays(-1), to ?? Now.AddDays(365), RandomNumberGenerator.GetBytes(8));
-
-    private sealed class FixedClock : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => Now;
-    }
 }
 
-/// <summary>Signs with SHA-1, which .NET's own generators refuse to do.</summary>
-internal sealed class Sha1Signer(RSA key) : X509SignatureGenerator
+/// <summary>Signs with a hash (SHA-1, MD5) that .NET's own generators refuse.</summary>
+public sealed class WeakSigner(RSA key, HashAlgorithmName hash) : X509SignatureGenerator
 {
-    // sha1WithRSAEncryption, NULL
+    // sha1WithRSAEncryption (5) or md5WithRSAEncryption (4), NULL
     public override byte[] GetSignatureAlgorithmIdentifier(HashAlgorithmName hashAlgorithm) =>
-        [0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x05, 0x05, 0x00];
+        [0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, (byte)(hash == HashAlgorithmName.SHA1 ? 5 : 4), 0x05, 0x00];
 
-    public override byte[] SignData(byte[] data, HashAlgorithmName hashAlgorithm) => key.SignData(data, HashAlgorithmName.SHA1, RSASignaturePadding.Pkcs1);
+    public override byte[] SignData(byte[] data, HashAlgorithmName hashAlgorithm) => key.SignData(data, hash, RSASignaturePadding.Pkcs1);
 
     protected override PublicKey BuildPublicKey() => new(key);
 }

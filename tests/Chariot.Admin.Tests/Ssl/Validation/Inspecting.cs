@@ -1,0 +1,18 @@
+using System.Text;
+using Chariot.Admin.Ssl;
+using Chariot.Admin.Ssl.Validation;
+using Chariot.TestKit.Certificates;
+
+namespace Chariot.Admin.Tests.Ssl.Validation;
+
+/// <summary>The validator, without a server around it.</summary>
+internal static class Inspecting
+{
+    /// <summary>The same that the running broker has: the table is made for it.</summary>
+    public static TimeProvider Clock => TimeProvider.System;
+
+    public static BundleInspection Inspect(this BundleFiles files) =>
+        new CertificateBundleValidator(Clock).InspectBundle(Bytes(files.Key), Bytes(files.Certificate), Bytes(files.Chain));
+
+    public static byte[]? Bytes(string? latin1) => latin1 is null ? null : Encoding.Latin1.GetBytes(latin1);
+}
