@@ -61,6 +61,9 @@ public interface IEdgeLinks
     SiloAddress Local { get; }
 
     IEdgeLink Get(SiloAddress silo);
+
+    /// <summary>What people call the silo; its address where that is not known.</summary>
+    string NameOf(SiloAddress silo) => silo.ToString();
 }
 
 /// <summary>What the edge of this process offers to <see cref="IEdgeLink"/>; the same calls without the wire.</summary>

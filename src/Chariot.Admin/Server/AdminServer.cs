@@ -227,7 +227,7 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         try
         {
             var port = Interlocked.Exchange(ref _preparedHttps, null) ?? ReservedPort.Bind(new IPEndPoint(_options.Address, _options.HttpsPort));
-            _https = await _open!(port, new HttpsOptions(() => _tls ?? throw new ConnectionAbortedException("SSL has been deleted."), HandshakeTimeout, _time), cancellationToken);
+            _https = await _open!(port, new HttpsOptions(SelectTlsAsync, HandshakeTimeout, _time), cancellationToken);
         }
         catch (SocketException e)
         {
@@ -350,6 +350,17 @@ internal sealed partial class AdminServer : IServer, IConfigurationConsumer
         {
             throw new IOException($"Admin HTTP port {_options.HttpPort} on {_options.BindAddress}: {ReservedPort.CauseOf(e)}. Change {AdminOptions.Section}:HttpPort, or stop what uses it.", e);
         }
+    }
+
+    /// <summary>A silo that has been stopped and continued may know a certificate that has been replaced: it waits until it knows better.</summary>
+    private async ValueTask<SslServerAuthenticationOptions> SelectTlsAsync(CancellationToken cancellationToken)
+    {
+        if (_services.GetService(typeof(ConfigurationLease)) is ConfigurationLease { IsHeld: false } lease)
+        {
+            await lease.WaitAsync().AsTask().WaitAsync(cancellationToken);
+        }
+
+        return _tls ?? throw new ConnectionAbortedException("SSL has been deleted.");
     }
 
     private static SslServerAuthenticationOptions OptionsFor(TlsMaterial material, string minVersion) =>

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace Chariot.Admin.Server;
 
 /// <summary>What HTTPS is served with; both are asked for each connection.</summary>
-internal sealed record HttpsOptions(Func<SslServerAuthenticationOptions> Tls, Func<TimeSpan> HandshakeTime, TimeProvider Time);
+internal sealed record HttpsOptions(Func<CancellationToken, ValueTask<SslServerAuthenticationOptions>> Tls, Func<TimeSpan> HandshakeTime, TimeProvider Time);
 
 /// <summary>
 /// Bounds the TLS handshake of HTTPS by a time that can change while the port is open: Kestrel reads its own limit once.
@@ -33,7 +33,7 @@ internal static class HandshakeLimit
             connection.Items[TimerKey] = timer;
             await next(connection);
         });
-        listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(options.Tls()), HandshakeTimeout = Longest });
+        listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => options.Tls(context.CancellationToken), HandshakeTimeout = Longest });
         listen.Use(next => connection =>
         {
             if (connection.Items.TryGetValue(TimerKey, out var timer))

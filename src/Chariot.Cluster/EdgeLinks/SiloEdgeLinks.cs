@@ -15,4 +15,6 @@ internal sealed class SiloEdgeLinks(IServiceProvider services, IClusterMembershi
     public SiloAddress Local => local.SiloAddress;
 
     public IEdgeLink Get(SiloAddress silo) => GetGrainService(silo);
+
+    public string NameOf(SiloAddress silo) => membership.CurrentSnapshot.Members.TryGetValue(silo, out var member) ? member.Name : silo.ToString();
 }

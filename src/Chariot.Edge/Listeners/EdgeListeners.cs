@@ -206,11 +206,13 @@ internal sealed class EdgeListeners : IDisposable
     private async Task<ServerTlsStream?> ShakeHandsAsync(Socket socket, Func<SecureOptions, SslServerAuthenticationOptions> select)
     {
         var address = AddressOf(socket);
-        var network = new HandshakeStream(socket, _handshakes);
+        var network = new HandshakeStream(socket, _handshakes) { Lease = _dispatcher.Lease };
         var stream = new ServerTlsStream(network);
         try
         {
             using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(_handshakeTimeoutSeconds));
+            // A silo that has been stopped and continued may know a certificate that has been replaced.
+            await _dispatcher.Lease.WaitAsync().AsTask().WaitAsync(timeout.Token);
             if (_tls is not { } tls)
             {
                 socket.Dispose();

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
+using Chariot.Abstractions.Configuration;
 
 namespace Chariot.Edge.Listeners;
 
@@ -13,13 +14,16 @@ internal sealed class HandshakeStream(Socket socket, HandshakeGate gate) : Netwo
     private volatile bool _over;
     private RateLimitLease? _place;
 
+    /// <summary>Without it no handshake goes on; null for a stream that needs none.</summary>
+    public ConfigurationLease? Lease { get; init; }
+
     public void HandshakeIsOver()
     {
         _over = true;
         Leave();
     }
 
-    /// <exception cref="IOException">Too many handshakes have work to do already.</exception>
+    /// <exception cref="IOException">Too many handshakes have work to do already, or the lease on the configuration has run out.</exception>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         _over ? base.ReadAsync(buffer, cancellationToken) : ReadAndEnterAsync(buffer, cancellationToken);
 
@@ -36,6 +40,11 @@ internal sealed class HandshakeStream(Socket socket, HandshakeGate gate) : Netwo
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         if (read > 0)
         {
+            if (Lease is { IsHeld: false })
+            {
+                throw new IOException("this node is out of touch with the cluster");
+            }
+
             var place = await gate.EnterAsync(cancellationToken);
             if (!place.IsAcquired)
             {

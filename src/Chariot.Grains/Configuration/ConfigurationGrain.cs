@@ -189,14 +189,12 @@ internal sealed partial class ConfigurationGrain(
         var asked = time.GetTimestamp();
         try
         {
-            await membership.Refresh(default, cancellationToken).AsTask().WaitAsync(LeaseTable.ConfirmedFor, cancellationToken);
-            if (membership.CurrentSnapshot.GetSiloStatus(links.Local) is SiloStatus.Active or SiloStatus.Joining)
-            {
-                _leases.Confirm(asked);
-            }
+            await membership.Refresh(default, cancellationToken).AsTask().WaitAsync(s_confirmPeriod, cancellationToken);
+            _leases.Look(asked, membership.CurrentSnapshot.GetSiloStatus(links.Local) is SiloStatus.Active or SiloStatus.Joining);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
+            _leases.Look(asked, alive: null);
             LogNotConfirmed(error);
         }
     }

@@ -12,15 +12,32 @@ internal sealed class LeaseTable(bool required, TimeProvider time)
     /// <summary>How long a look at the membership table is good for.</summary>
     public static readonly TimeSpan ConfirmedFor = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// Without a look in this time, whatever came of it, this process has hung, and what it takes for the voice of a peer may have waited in its
+    /// sockets. Shorter than a hang that gets a silo declared dead.
+    /// </summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(4);
+
     /// <summary>What another activation may have granted before this one began: up to <see cref="ConfirmedFor"/> later, for a whole lease.</summary>
     private static readonly TimeSpan s_unknown = ConfirmedFor + ConfigurationLease.Duration;
 
     private readonly Dictionary<SiloAddress, long> _granted = [];
     private readonly long _startedAt = time.GetTimestamp();
+    private long _lookedAt = time.GetTimestamp();
     private long? _confirmedAt;
+    private bool _dead;
 
-    /// <summary>The membership table was read, and this silo is alive in it: nobody can have replaced this activation before.</summary>
-    public void Confirm(long askedAt) => _confirmedAt = askedAt;
+    /// <summary>
+    /// The membership table was asked for at <paramref name="askedAt"/>. While this silo is alive in it, nobody can have replaced this activation
+    /// before. A dead one never comes back.
+    /// </summary>
+    /// <param name="alive">Null when it could not be read.</param>
+    public void Look(long askedAt, bool? alive)
+    {
+        _lookedAt = askedAt;
+        _dead |= alive == false;
+        _confirmedAt = alive == true ? askedAt : _confirmedAt;
+    }
 
     /// <summary>
     /// Whether leases may be granted: the membership table was read a moment ago, or, while the store is away, there is no other silo or
@@ -31,6 +48,11 @@ internal sealed class LeaseTable(bool required, TimeProvider time)
         if (!required)
         {
             return true;
+        }
+
+        if (_dead || time.GetElapsedTime(_lookedAt) >= LookEvery)
+        {
+            return false;
         }
 
         var sure = (_confirmedAt is { } at && time.GetElapsedTime(at) < ConfirmedFor)

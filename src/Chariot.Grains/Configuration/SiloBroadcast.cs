@@ -12,6 +12,7 @@ namespace Chariot.Grains.Configuration;
 internal sealed partial class SiloBroadcast(IEdgeLinks links, LeaseTable leases, TimeProvider time, ILogger logger)
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(250);
 
     // Revision that each silo last confirmed, to send it the credentials that changed since; and its node name, to call it
     // by when it does not answer.
@@ -39,9 +40,12 @@ internal sealed partial class SiloBroadcast(IEdgeLinks links, LeaseTable leases,
         return [.. results.Select(r => r.Result)];
     }
 
-    /// <summary>Prepares a certificate everywhere; a silo is ready when its result has no error.</summary>
+    /// <summary>
+    /// Prepares a certificate everywhere; a silo is ready when its result has no error. One that has just died is not reached, and still
+    /// Active in membership for some seconds: it is asked again until it answers or is Dead.
+    /// </summary>
     public async Task<ImmutableArray<NodeResult>> PrepareSslAsync(SslConfiguration candidate) =>
-        [.. (await AskAllAsync("prepare", (_, link) => link.PrepareSslAsync(candidate))).Select(r => r.Result)];
+        [.. (await AskAllAsync("prepare", (silo, link) => UntilReachedOrDeadAsync(silo, () => link.PrepareSslAsync(candidate)))).Select(r => r.Result)];
 
     /// <summary>Tells every silo to forget a candidate. One that misses it forgets by itself after 30 s.</summary>
     public Task AbandonSslAsync(string setupId) => AskAllAsync("abandon", async (silo, link) =>
@@ -66,6 +70,22 @@ internal sealed partial class SiloBroadcast(IEdgeLinks links, LeaseTable leases,
         return [.. answers.Where(answer => active.Contains(answer.Silo))];
     }
 
+    private async Task<NodeResult> UntilReachedOrDeadAsync(SiloAddress silo, Func<Task<NodeResult>> ask)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (Exception error) when (error is OrleansException or TimeoutException && links.Active.Contains(silo) && time.GetElapsedTime(started) < Limit)
+            {
+                await Task.Delay(AskAgain, time);
+            }
+        }
+    }
+
     private async Task<(SiloAddress Silo, NodeResult Result)> AskAsync(string question, SiloAddress silo, Func<SiloAddress, IEdgeLink, Task<NodeResult>> ask)
     {
         try
@@ -86,7 +106,7 @@ internal sealed partial class SiloBroadcast(IEdgeLinks links, LeaseTable leases,
         }
     }
 
-    private string NameOf(SiloAddress silo) => _names.GetValueOrDefault(silo) ?? silo.ToString();
+    private string NameOf(SiloAddress silo) => _names.GetValueOrDefault(silo) ?? links.NameOf(silo);
 
     [LoggerMessage(2000, LogLevel.Warning, "Silo {Silo} did not answer '{Question}' within {Seconds} s. It serves no clients until it has caught up; check that the node is alive.")]
     private partial void LogNoAnswer(SiloAddress silo, string question, double seconds);

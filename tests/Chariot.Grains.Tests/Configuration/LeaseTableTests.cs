@@ -20,6 +20,7 @@ public sealed class LeaseTableTests
         _leases = new LeaseTable(required: true, _time);
         // What an earlier activation may have granted is over.
         _time.Advance(TimeSpan.FromSeconds(10));
+        _leases.Look(_time.GetTimestamp(), alive: null);
     }
 
     [Fact]
@@ -83,7 +84,7 @@ public sealed class LeaseTableTests
     [Fact]
     public void WithAFreshLookAtTheMembershipTable_ItIsGranted_UntilTheLookIsOld()
     {
-        _leases.Confirm(_time.GetTimestamp());
+        _leases.Look(_time.GetTimestamp(), alive: true);
         Assert.True(_leases.TryGrant(s_local, s_local, s_both));
 
         _time.Advance(LeaseTable.ConfirmedFor);
@@ -97,6 +98,29 @@ public sealed class LeaseTableTests
         Assert.True(_leases.TryGrant(s_local, s_local, s_both));
 
         _time.Advance(LeaseTable.ConfirmedFor);
+        Assert.False(_leases.TryGrant(s_local, s_local, s_both));
+    }
+
+    [Fact]
+    public void AfterAHang_APeersVoice_MayBeOld()
+    {
+        _leases.Look(_time.GetTimestamp(), alive: true);
+        _time.Advance(TimeSpan.FromSeconds(15));
+
+        Assert.False(_leases.TryGrant(s_other, s_local, s_both));
+        Assert.False(_leases.TryGrant(s_local, s_local, s_both));
+
+        _leases.Look(_time.GetTimestamp(), alive: null);
+        Assert.False(_leases.TryGrant(s_local, s_local, s_both));
+        Assert.True(_leases.TryGrant(s_other, s_local, s_both));
+    }
+
+    [Fact]
+    public void ADeadSilo_GrantsNothing()
+    {
+        _leases.Look(_time.GetTimestamp(), alive: false);
+
+        Assert.False(_leases.TryGrant(s_other, s_local, s_both));
         Assert.False(_leases.TryGrant(s_local, s_local, s_both));
     }
 
@@ -118,7 +142,7 @@ public sealed class LeaseTableTests
 
     private void Grant(params SiloAddress[] silos)
     {
-        _leases.Confirm(_time.GetTimestamp());
+        _leases.Look(_time.GetTimestamp(), alive: true);
         foreach (var silo in silos)
         {
             Assert.True(_leases.TryGrant(silo, s_local, s_both));

@@ -113,8 +113,13 @@ public sealed partial class BrokerProcess : IAsyncDisposable
         await WaitForExitAsync();
     }
 
-    /// <summary>SIGSTOP: the process hangs, its sockets stay.</summary>
-    public void Suspend() => Signal(19);
+    /// <summary>SIGSTOP: the process hangs, its sockets stay. Returns when all of its threads have stopped.</summary>
+    public void Suspend()
+    {
+        Signal(19);
+        // The thread that takes the signal must be scheduled before it stops the others.
+        SpinWait.SpinUntil(() => Directory.GetDirectories($"/proc/{Pid}/task").All(task => File.ReadLines(task + "/stat").First().Split(") ")[^1][0] == 'T'));
+    }
 
     /// <summary>SIGCONT.</summary>
     public void Resume() => Signal(18);
