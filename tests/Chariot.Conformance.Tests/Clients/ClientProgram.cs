@@ -35,13 +35,15 @@ internal sealed record ClientProgram(Func<int, string, string, int, bool, string
         ["MQTT.js 5.0 over WebSocket"] = MqttJsModule("ws://127.0.0.1:{0}/mqtt", 5),
     };
 
+    private static string[] Retain(bool retain) => retain ? ["-r"] : [];
+
     private static ClientProgram Mosquitto(string version) => new(
-        (port, topic, payload, qos, retain) => ["mosquitto_pub", "-h", "127.0.0.1", "-p", $"{port}", "-V", version, "-t", topic, "-m", payload, "-q", $"{qos}", .. (retain ? new[] { "-r" } : [])],
+        (port, topic, payload, qos, retain) => ["mosquitto_pub", "-h", "127.0.0.1", "-p", $"{port}", "-V", version, "-t", topic, "-m", payload, "-q", $"{qos}", .. Retain(retain)],
         (port, topic, qos) => ["mosquitto_sub", "-h", "127.0.0.1", "-p", $"{port}", "-V", version, "-t", topic, "-q", $"{qos}"]);
 
     private static ClientProgram PahoC(string prefix, string version, string connection) => new(
         (port, topic, payload, qos, retain) =>
-            [prefix + "_pub", "-t", topic, "-c", Text(connection, port), "-V", version, "-m", payload, "-q", $"{qos}", "-i", Id(), "--quiet", .. (retain ? new[] { "-r" } : [])],
+            [prefix + "_pub", "-t", topic, "-c", Text(connection, port), "-V", version, "-m", payload, "-q", $"{qos}", "-i", Id(), "--quiet", .. Retain(retain)],
         (port, topic, qos) => [prefix + "_sub", "-t", topic, "-c", Text(connection, port), "-V", version, "-q", $"{qos}", "-i", Id(), "--quiet"]);
 
     /// <summary>Publishes with the library's one-line helper, <c>paho.mqtt.publish</c>.</summary>
@@ -52,7 +54,7 @@ internal sealed record ClientProgram(Func<int, string, string, int, bool, string
         (port, topic, qos) => ["/usr/bin/python3", "-u", "-c", PythonSubscriber, $"{port}", topic, $"{qos}", $"{version}"]);
 
     private static ClientProgram MqttJsProgram() => new(
-        (port, topic, payload, qos, retain) => ["node", MqttJs, "pub", "-h", "127.0.0.1", "-p", $"{port}", "-t", topic, "-m", payload, "-q", $"{qos}", .. (retain ? new[] { "-r" } : [])],
+        (port, topic, payload, qos, retain) => ["node", MqttJs, "pub", "-h", "127.0.0.1", "-p", $"{port}", "-t", topic, "-m", payload, "-q", $"{qos}", .. Retain(retain)],
         (port, topic, qos) => ["node", MqttJs, "sub", "-h", "127.0.0.1", "-p", $"{port}", "-t", topic, "-q", $"{qos}"]);
 
     /// <summary>Its programs know no path for WebSocket: the module itself, as its README shows it.</summary>

@@ -150,7 +150,7 @@ public sealed class RoutingTests(RoutingTests.Fixture cluster) : IClassFixture<R
     private Task<RawMqttClient> ConnectAsync(int node, string clientId) =>
         RawMqttClient.ConnectAsync(cluster.Ports(node), new ConnectPacket { ClientId = clientId });
 
-    public sealed class Fixture : IAsyncLifetime
+    public sealed class Fixture : IAsyncLifetime, IAsyncDisposable
     {
         private PostgresServer _server = null!;
         private static readonly string[] Names = ["one", "two", "three"];
@@ -167,10 +167,13 @@ public sealed class RoutingTests(RoutingTests.Fixture cluster) : IClassFixture<R
             _brokers = await Task.WhenAll(Names.Select(name => Nodes.StartAsync(name, "edge,admin", ("Chariot:Bootstrap:AllowAnonymous", "true"))));
         }
 
+        // xunit 2 calls this one only.
         public async Task DisposeAsync()
         {
             await Nodes.DisposeAsync();
             await _server.DisposeAsync();
         }
+
+        async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
     }
 }
