@@ -77,8 +77,6 @@ public sealed class ClusterTests(ClusterTests.Fixture cluster) : IClassFixture<C
         Assert.Empty((await ServedChain.FetchAsync(_one.Ports.Mqtts, root)).Fingerprints);
     }
 
-    private static readonly string[] Everything = ["#"];
-
     [Fact]
     public async Task AKilledSilo_LeavesTheList_AndComesBackUnderItsName()
     {
