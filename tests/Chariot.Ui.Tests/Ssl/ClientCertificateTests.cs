@@ -101,6 +101,7 @@ public sealed class ClientCertificateTests(Chromium chromium, TlsBroker broker) 
         await UploadListAsync(ui, other.Revoke(1, [certificate]));
         await Expect(ui.Page.Locator("#crl-state .finding-error").First).ToBeVisibleAsync();
         await UploadListAsync(ui, authority.Revoke(19, [certificate]));
+        await Expect(ui.Page.Locator("#crl-state")).ToContainTextAsync("Uploaded.");
         var table = ui.Page.GetByRole(AriaRole.Region, new() { Name = "Revocation lists" });
         await Expect(table).ToContainTextAsync("CN=Listing Root");
         await Expect(table.Locator("td").Nth(1)).ToHaveTextAsync("19");
