@@ -42,6 +42,7 @@ public static class UiHost
     /// <summary>Maps pages, assets and the forms of sign-in. Call it after MapChariotAdmin.</summary>
     public static WebApplication MapChariotUi(this WebApplication app)
     {
+        app.Use(next => context => UnknownAddresses.AnswerAsync(context, next));
         app.MapStaticAssets().WithMetadata(new AllowedBeforePasswordChange());
         app.MapSessions();
         app.MapRazorComponents<App>()

@@ -20,6 +20,7 @@ public sealed class EveryPageTests(Chromium chromium, Broker broker) : IClassFix
         { "/configuration/mqtt-credentials/new", "Add credential" },
         { "/configuration/system", "System" },
         { "/configuration/system/certificates", "System" },
+        { "/configuration/system/client-certificates", "System" },
         { "/configuration/accounts", "Accounts" },
     };
 

@@ -25,7 +25,7 @@ public sealed class Chromium : IAsyncLifetime
         });
     }
 
-    /// <summary>A browser profile of its own, on the start page of <paramref name="broker"/>, not signed in.</summary>
+    /// <summary>A browser profile of its own, on the start page of <paramref name="broker"/>, not signed in. In dark colours with CHARIOT_UI_COLOURS=dark, so that axe can look at every state in both.</summary>
     public async Task<UiSession> OpenAsync(BrokerProcess broker, Action<BrowserNewContextOptions>? more = null)
     {
         var options = new BrowserNewContextOptions
@@ -35,6 +35,7 @@ public sealed class Chromium : IAsyncLifetime
             ViewportSize = new ViewportSize { Width = 1280, Height = 900 },
             Locale = "en-GB",
             TimezoneId = "Asia/Tokyo",
+            ColorScheme = Environment.GetEnvironmentVariable("CHARIOT_UI_COLOURS") == "dark" ? ColorScheme.Dark : ColorScheme.Light,
         };
         more?.Invoke(options);
         var context = await _browser!.NewContextAsync(options);
