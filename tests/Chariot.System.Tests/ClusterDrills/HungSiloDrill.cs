@@ -74,9 +74,9 @@ public class HungSiloDrill
         Assert.True(report.IsClean, report + cluster.Complaints());
     }
 
+    // Not on Azurite: killed, the emulator forgets what it acknowledged in its last seconds.
     [Theory]
     [InlineData("postgres")]
-    [InlineData("azurite")]
     public async Task WithoutItsStore_TheClusterServesItsClients_AndRecoversByItself(string store)
     {
         var away = TimeSpan.FromSeconds(Drill.Pick(8, 20));
