@@ -50,7 +50,8 @@ internal sealed class LeaseTable(bool required, TimeProvider time)
             return true;
         }
 
-        if (_dead || time.GetElapsedTime(_lookedAt) >= LookEvery)
+        // A silo that was declared dead while it hung asks as soon as it wakes.
+        if (_dead || !active.Contains(silo) || time.GetElapsedTime(_lookedAt) >= LookEvery)
         {
             return false;
         }

@@ -125,6 +125,14 @@ public sealed class LeaseTableTests
     }
 
     [Fact]
+    public void ASiloThatIsNoLongerActive_GetsNothing()
+    {
+        _leases.Look(_time.GetTimestamp(), alive: true);
+
+        Assert.False(_leases.TryGrant(s_other, s_local, [s_local]));
+    }
+
+    [Fact]
     public void WithoutAStore_TheOnlySilo_GoesOn()
     {
         Assert.True(_leases.TryGrant(s_local, s_local, [s_local]));

@@ -226,6 +226,9 @@ internal sealed partial class PostgresStore : IMessageStore, IStoreMaintenance, 
             builder.CommandTimeout = 20;
         }
 
+        // A silo that hangs between the two round trips of a group holds row locks, and the one that adopts its sessions would wait for
+        // them for as long as it hangs. Shorter than the time in which it is declared dead.
+        builder.Options = string.Join(' ', new[] { builder.Options, "-c idle_in_transaction_session_timeout=4000" }.Where(option => !string.IsNullOrEmpty(option)));
         return new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
     }
 
