@@ -6,7 +6,7 @@ using Chariot.TestKit.Mqtt;
 namespace Chariot.Ui.Tests.Ssl;
 
 /// <summary>A broker with SSL set up, for the tests of a class.</summary>
-public sealed class TlsBroker : IAsyncLifetime
+public sealed class TlsBroker : IAsyncLifetime, IDisposable
 {
     public const string Viewer = "vera";
     public const string ViewerPassword = "only looking here";
@@ -47,7 +47,7 @@ public sealed class TlsBroker : IAsyncLifetime
         {
             await _process.DisposeAsync();
         }
-
-        _server.Dispose();
     }
+
+    public void Dispose() => _server.Dispose();
 }
