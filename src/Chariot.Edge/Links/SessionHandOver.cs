@@ -13,6 +13,7 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
     /// <summary>Step 1, while the grain waits: the client is cut off, nothing more is sent to it.</summary>
     public void GiveUp(string clientId, long newEpoch)
     {
+        sessions.RememberGivenUp(clientId, newEpoch);
         if (sessions.Find(clientId) is not { } session || session.Epoch >= newEpoch)
         {
             return;

@@ -28,6 +28,7 @@ internal sealed partial class ConnectHandler(
     SessionRegistry sessions,
     SessionEnd ends,
     SessionArrival arrivals,
+    SessionHandOver handOver,
     SessionServices services,
     EdgeLog log,
     TimeProvider time)
@@ -278,7 +279,7 @@ internal sealed partial class ConnectHandler(
     {
         var batch = FlushBatch.Current;
         var held = sessions.Find(clientId);
-        if (held is not null && held.Epoch > opened.Epoch)
+        if ((held is not null && held.Epoch > opened.Epoch) || sessions.TakenAfter(clientId, opened.Epoch) is not null)
         {
             return null;
         }
@@ -332,6 +333,13 @@ internal sealed partial class ConnectHandler(
             {
                 _ = arrivals.DiscardAsync(previous, clientId, opened.Epoch);
             }
+        }
+
+        // Another silo may have taken it since it was looked for above; whoever comes second of the two sees the other.
+        if (sessions.TakenAfter(clientId, opened.Epoch) is { } taken)
+        {
+            handOver.GiveUp(clientId, taken);
+            return null;
         }
 
         return session;

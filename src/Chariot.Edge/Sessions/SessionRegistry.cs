@@ -20,7 +20,37 @@ internal sealed class SessionRegistry
         services.Redelivery = new SharedRedelivery(routes, services);
     }
 
+    // Client ids whose session another silo has taken, with the epoch and the moment.
+    private readonly ConcurrentDictionary<string, (long Epoch, long At)> _givenUp = new(StringComparer.Ordinal);
+
+    /// <summary>Far longer than a CONNECT may take, milliseconds.</summary>
+    private const long GivenUpIsRemembered = 60_000;
+
+    /// <summary>Entries at which old ones are looked for.</summary>
+    private const int ManyGivenUp = 10_000;
+
     public int Count => _sessions.Count;
+
+    /// <summary>
+    /// Another silo has the session from <paramref name="epoch"/> on. Called before the session is looked for: a CONNECT under way here may
+    /// have asked the grain first and come with its answer last.
+    /// </summary>
+    public void RememberGivenUp(string clientId, long epoch)
+    {
+        var now = Environment.TickCount64;
+        _givenUp.AddOrUpdate(clientId, (epoch, now), (_, known) => (Math.Max(known.Epoch, epoch), now));
+        if (_givenUp.Count > ManyGivenUp)
+        {
+            foreach (var old in _givenUp.Where(entry => now - entry.Value.At > GivenUpIsRemembered).ToList())
+            {
+                _givenUp.TryRemove(old);
+            }
+        }
+    }
+
+    /// <summary>The epoch of the silo that has taken the session after <paramref name="epoch"/>; null when none has.</summary>
+    public long? TakenAfter(string clientId, long epoch) =>
+        _givenUp.TryGetValue(clientId, out var taken) && taken.Epoch > epoch ? taken.Epoch : null;
 
     public IEnumerable<ClientSession> All => _sessions.Values;
 

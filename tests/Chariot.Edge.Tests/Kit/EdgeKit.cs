@@ -35,7 +35,7 @@ internal sealed class EdgeKit : IDisposable
         Router = new MessageRouter(Routes, RetainedMessages, Services, Ids);
         Publish = new PublishHandler(Routes, Router, Services);
         // Handlers that call grains take no part in what is tested with this kit.
-        var connect = new ConnectHandler(null!, null!, null!, null!, null!, null!, Sessions, null!, null!, Services, Log, Time);
+        var connect = new ConnectHandler(null!, null!, null!, null!, null!, null!, Sessions, null!, null!, null!, Services, Log, Time);
         Dispatcher = new PacketDispatcher(connect, Publish, null!, null!, new DisconnectHandler(Connections, null!, Services), null!, lease ?? new ConfigurationLease(new(Required: false)), Log);
         Store.GroupCompleted += () => FlushBatch.Current.Flush(Metrics);
     }

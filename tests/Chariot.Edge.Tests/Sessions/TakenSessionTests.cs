@@ -1,0 +1,33 @@
+using Chariot.Edge.Links;
+using Chariot.Edge.Tests.Kit;
+
+namespace Chariot.Edge.Tests.Sessions;
+
+/// <summary>Two silos ask for one client id at once: the grain's word to give the session up may come before the session itself.</summary>
+public sealed class TakenSessionTests : IDisposable
+{
+    private readonly EdgeKit _kit = new();
+
+    public void Dispose() => _kit.Dispose();
+
+    [Fact]
+    public void GiveUp_OfASessionThatIsNotHereYet_IsRemembered()
+    {
+        var handOver = new SessionHandOver(_kit.Sessions, null!, _kit.Connections, _kit.Services);
+
+        handOver.GiveUp("c", 7);
+
+        Assert.Equal(7, _kit.Sessions.TakenAfter("c", 6));
+        Assert.Null(_kit.Sessions.TakenAfter("c", 7));
+        Assert.Null(_kit.Sessions.TakenAfter("other", 6));
+    }
+
+    [Fact]
+    public void OfTwoTakers_TheLaterEpochIsRemembered_WhicheverComesFirst()
+    {
+        _kit.Sessions.RememberGivenUp("c", 9);
+        _kit.Sessions.RememberGivenUp("c", 8);
+
+        Assert.Equal(9, _kit.Sessions.TakenAfter("c", 8));
+    }
+}
