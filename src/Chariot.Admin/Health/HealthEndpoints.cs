@@ -26,9 +26,10 @@ internal static class HealthEndpoints
         routes.MapGet("/metrics", Metrics);
     }
 
-    private static IResult Ready(Readiness readiness)
+    // Not injected: a process without an admin host has its parts, but nothing of the admin host's.
+    private static IResult Ready(IServiceProvider services)
     {
-        var reasons = readiness.Reasons;
+        var reasons = ActivatorUtilities.GetServiceOrCreateInstance<Readiness>(services).Reasons;
         return Results.Json(new HealthView(reasons.Count == 0 ? "ready" : "not-ready", reasons), statusCode: reasons.Count == 0 ? 200 : 503);
     }
 

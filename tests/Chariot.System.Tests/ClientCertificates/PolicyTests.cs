@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
 using Chariot.TestKit;
 using Chariot.TestKit.Broker;
@@ -99,10 +100,9 @@ public sealed class PolicyTests(ClientCertificateFixture fixture) : IClassFixtur
     public async Task Probe_ReadsTheServedCertificate_WithCertificatesRequired_WithoutAWarning()
     {
         await fixture.SetPolicyAsync("required");
-        var before = Warnings();
+        var before = await RefusedAsync();
         Assert.Null(await fixture.AnswerAsync(null));
-        await Eventually.TrueAsync(() => Warnings() == before + 1, "the refusal of a client is logged", 30);
-        var warnings = Warnings();
+        await Eventually.TrueAsync(async () => await RefusedAsync() == before + 1, "the refusal of a client is counted", 30);
 
         // Replacing it makes every node look at what it serves before the answer.
         using var next = new TestCertificates();
@@ -111,8 +111,12 @@ public sealed class PolicyTests(ClientCertificateFixture fixture) : IClassFixtur
         (await fixture.Admin.PutSslAsync(fixture.Server.KeyPkcs8Pem, fixture.Server.ServerPem, fixture.Server.ChainPem)).EnsureSuccess();
 
         Assert.Equal(next.ServerFingerprint, probed);
-        Assert.Equal(warnings, Warnings());
+        Assert.Equal(before + 1, await RefusedAsync());
 
-        int Warnings() => fixture.Broker.Output.Split("TLS handshake with").Length - 1;
+        async Task<long> RefusedAsync()
+        {
+            var metrics = (await fixture.Admin.GetAsync("../../metrics")).EnsureSuccess().Text;
+            return long.Parse(metrics.Split("\nchariot_tls_handshakes_failed_total ")[1].Split('\n')[0], CultureInfo.InvariantCulture);
+        }
     }
 }
