@@ -7,7 +7,7 @@ namespace Chariot.TestKit.Journals;
 public sealed class Journal
 {
     private readonly ConcurrentQueue<JournalEntry> _entries = new();
-    private readonly ConcurrentDictionary<(string Subscriber, JournalEvent Event), long> _distinct = new();
+    private readonly ConcurrentDictionary<(string Client, JournalEvent Event), long> _distinct = new();
     private readonly ConcurrentDictionary<JournalEntry, byte> _seen = new();
     private readonly ConcurrentDictionary<string, (long Last, long Longest)> _gaps = new();
 
@@ -25,7 +25,10 @@ public sealed class Journal
     /// <summary>Different messages that the subscriber got.</summary>
     public long CountDelivered(string subscriber) => _distinct.GetValueOrDefault((subscriber, JournalEvent.Delivered));
 
-    public long CountAcknowledged() => _distinct.GetValueOrDefault(("", JournalEvent.Acknowledged));
+    public long CountAcknowledged() => _distinct.Where(count => count.Key.Event == JournalEvent.Acknowledged).Sum(count => count.Value);
+
+    /// <summary>Different messages of the publisher that were acknowledged.</summary>
+    public long CountAcknowledged(string publisher) => _distinct.GetValueOrDefault((publisher, JournalEvent.Acknowledged));
 
     /// <summary>The longest time since <see cref="ForgetGaps"/> that passed between two acknowledgements (a publisher) or deliveries (a subscriber), or since the last one.</summary>
     public IReadOnlyDictionary<string, TimeSpan> Gaps => _gaps.ToDictionary(
@@ -49,15 +52,16 @@ public sealed class Journal
 
     private void Add(JournalEntry entry)
     {
+        var client = entry.Event == JournalEvent.Delivered ? entry.Subscriber : entry.Publisher;
         if (entry.Event != JournalEvent.Published)
         {
-            Heard(entry.Event == JournalEvent.Acknowledged ? entry.Publisher : entry.Subscriber);
+            Heard(client);
         }
 
         _entries.Enqueue(entry);
         if (_seen.TryAdd(entry, 0))
         {
-            _distinct.AddOrUpdate((entry.Subscriber, entry.Event), 1, (_, count) => count + 1);
+            _distinct.AddOrUpdate((client, entry.Event), 1, (_, count) => count + 1);
         }
     }
 }

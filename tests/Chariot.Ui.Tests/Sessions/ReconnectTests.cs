@@ -13,6 +13,8 @@ public sealed class ReconnectTests(Chromium chromium)
         await using var broker = await BrokerProcess.StartAsync();
         await using var ui = await chromium.OpenAsync(broker);
         await ui.SignInAsync("/configuration/accounts");
+        // Stopped before its rows are there, the page would go on waiting for them and could not be looked at.
+        await Expect(ui.Page.GetByText("admin (you)")).ToBeVisibleAsync();
 
         await broker.StopAsync();
         await Expect(ui.Page.GetByText("Connection to the broker lost")).ToBeVisibleAsync();
