@@ -78,7 +78,7 @@ internal sealed partial class ClientSession
                 return true;
             }
 
-            if (!job.IsAdmitted && _waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
+            if (!job.IsAdmitted && IsOverBudget(message.Size))
             {
                 batch.Dropped++;
                 job.Refuse(ReasonCode.QuotaExceeded);
