@@ -11,6 +11,7 @@ using Chariot.Edge.Diagnostics;
 using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Retained;
+using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 using Microsoft.Extensions.Options;
 
@@ -25,6 +26,7 @@ internal sealed partial class EdgeNode(
     SessionRegistry sessions,
     SessionEnd ends,
     RetainedMessages retainedMessages,
+    RouteTable routes,
     SessionServices services,
     SessionHandOver handOver,
     MessageIds ids,
@@ -52,6 +54,9 @@ internal sealed partial class EdgeNode(
         BytesReceived = Rising(ref _bytesReceived, services.Metrics.BytesReceived + connections.All.Sum(connection => connection.BytesReceived)),
         BytesSent = Rising(ref _bytesSent, services.Metrics.BytesSent + connections.All.Sum(connection => connection.Outbound.BytesSent)),
         TlsHandshakesFailed = services.Metrics.HandshakesFailed,
+        LimitsReached = services.Metrics.LimitsReached,
+        DurableBytes = services.DurableQuota.Bytes,
+        Topics = routes.TopicCount,
         ProbedFingerprint = probe.Fingerprint,
         ClientCertificates = seen.FirstToExpire(100),
     };

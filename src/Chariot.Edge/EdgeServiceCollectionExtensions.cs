@@ -5,6 +5,7 @@ using Chariot.Edge.Authentication;
 using Chariot.Edge.Configuration;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Limiting;
 using Chariot.Edge.Links;
 using Chariot.Edge.Listeners;
 using Chariot.Edge.Packets;
@@ -61,6 +62,14 @@ public static class EdgeServiceCollectionExtensions
         services.AddSingleton<PacketDispatcher>();
 
         services.AddSingleton<ConnectionRegistry>();
+        services.AddSingleton<MemoryPressure>();
+        services.AddSingleton(provider => new OverloadGuard(
+            provider.GetRequiredService<ConnectionRegistry>(),
+            provider.GetRequiredService<SessionRegistry>(),
+            provider.GetRequiredService<SessionServices>(),
+            paused => provider.GetRequiredService<EdgeListeners>().SetPaused(paused),
+            provider.GetRequiredService<MemoryPressure>(),
+            provider.GetRequiredService<EdgeLog>()));
         services.AddSingleton<ConnectionSweep>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<ServedCertificateProbe>();

@@ -4,7 +4,7 @@ using Chariot.Fuzz.Sockets;
 using Chariot.TestKit.Broker;
 
 // codec [packets] [seed]          10,000,000 packets through the decoders, on every core
-// sockets [connections] [seed]    100,000 hostile connections, 250 a second, against a broker process of its own
+// sockets [connections] [seed]    100,000 hostile connections, 250 a second, against a broker process of its own; the heap is looked at once more 200 s later
 var what = args.Length > 0 ? args[0] : "";
 var count = args.Length > 1 ? long.Parse(args[1], NumberStyles.AllowThousands, CultureInfo.InvariantCulture) : 0;
 var seed = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : Environment.TickCount;
@@ -27,7 +27,7 @@ switch (what)
     case "sockets":
     {
         await using var broker = await BrokerProcess.StartAsync(BrokerOptions.AllowAnonymous);
-        var report = await new SocketFuzzer(broker, seed, perSecond: 250).RunAsync((int)(count > 0 ? count : 100_000), CancellationToken.None);
+        var report = await new SocketFuzzer(broker, seed, perSecond: 250, TimeSpan.FromSeconds(200)).RunAsync((int)(count > 0 ? count : 100_000), CancellationToken.None);
         Console.WriteLine($"drill: {report}");
         foreach (var line in report.Hangs.Concat(report.Errors))
         {

@@ -119,4 +119,31 @@ public sealed record MqttLimits
 
     /// <summary>Seconds; 0 leaves the client's Keep Alive alone.</summary>
     [Id(16)] public int MaximumKeepAliveSeconds { get; init; }
+
+    /// <summary>PUBLISH packets a second from one client; 0 for any. Above it reading pauses, above ten times of it for 10 s the client is closed (5.0: 0x96).</summary>
+    [Id(21)] public int MaximumMessageRate { get; init; }
+
+    /// <summary>Bytes a second from one client; 0 for any. As <see cref="MaximumMessageRate"/>.</summary>
+    [Id(22)] public int MaximumByteRate { get; init; }
+
+    /// <summary>Connections a second that a node accepts, after a burst of as many; the rest waits in the backlog of the port. 0 for any.</summary>
+    [Id(23)] public int MaximumConnectRate { get; init; } = 500;
+
+    /// <summary>CONNECTs a second from one address, after a burst of as many; beyond it 0x9F (3.1.1: 0x03). 0 for any; never for loopback.</summary>
+    [Id(24)] public int MaximumConnectRatePerAddress { get; init; }
+
+    /// <summary>Connections that use one credential on one node at a time; beyond it 0x97 (3.1.1: 0x05). 0 for any.</summary>
+    [Id(25)] public int MaximumConnectionsPerCredential { get; init; }
+
+    /// <summary>
+    /// Bytes waiting for all durable sessions of a node. At 70 % the node warns; from 90 % on what would have to wait is refused with 0x97, and so is a
+    /// CONNECT that would make another durable session (3.1.1: 0x03). 0 for any.
+    /// </summary>
+    [Id(26)] public long MaximumDurableBytes { get; init; } = 16L * 1024 * 1024 * 1024;
+
+    /// <summary>
+    /// Managed heap in percent of what the process may use. Above it the node accepts no connections, and half way from there to 100 % it does not
+    /// read from those who send most. 0 for off.
+    /// </summary>
+    [Id(27)] public int MaximumMemoryPercent { get; init; } = 80;
 }

@@ -107,7 +107,17 @@ public sealed record NodeDescription
     [Id(13)] public ImmutableArray<ClientCertificateDescription> ClientCertificates { get; init; } = [];
     /// <summary>TLS handshakes of MQTT clients that failed, TCP and WebSocket.</summary>
     [Id(20)] public long TlsHandshakesFailed { get; init; }
+    /// <summary>How often each limit of the node was reached since start, by name; see <c>MqttLimits</c>.</summary>
+    [Id(21)] public ImmutableArray<LimitCount> LimitsReached { get; init; } = [];
+    /// <summary>Bytes waiting for durable sessions here, at the last look (twice a second).</summary>
+    [Id(22)] public long DurableBytes { get; init; }
+    /// <summary>Topic names that the node remembers with what matches them.</summary>
+    [Id(23)] public int Topics { get; init; }
 }
+
+/// <param name="Limit">In Prometheus' manner: <c>message_rate</c>.</param>
+[GenerateSerializer, Immutable, Alias("chariot.limit-count.v1")]
+public sealed record LimitCount([property: Id(0)] string Limit, [property: Id(1)] long Count);
 
 [GenerateSerializer, Immutable, Alias("chariot.client-description.v1")]
 public sealed record ClientDescription

@@ -18,6 +18,7 @@ internal static class MetricsText
         Add("chariot_up", "gauge", "1 while the process answers.", 1);
         Add("chariot_gc_allocated_bytes_total", "counter", "Bytes allocated on the managed heap since start; the message path adds next to nothing.", GC.GetTotalAllocatedBytes());
         Add("chariot_gc_collections_total", "counter", "Garbage collections since start.", GC.CollectionCount(0));
+        Add("chariot_gc_heap_bytes", "gauge", "Managed heap after the last collection.", GC.GetGCMemoryInfo(GCKind.Any).HeapSizeBytes);
         if (node is not null)
         {
             Add("chariot_configuration_revision", "gauge", "Configuration revision that the node acts on.", node.Revision);
@@ -31,6 +32,13 @@ internal static class MetricsText
             Add("chariot_tls_handshakes_failed_total", "counter", "TLS handshakes of MQTT clients that failed.", node.TlsHandshakesFailed);
             Add("chariot_received_bytes_total", "counter", "Bytes received from clients.", node.BytesReceived);
             Add("chariot_sent_bytes_total", "counter", "Bytes sent to clients.", node.BytesSent);
+            Add("chariot_durable_queue_bytes", "gauge", "Bytes waiting for durable sessions.", node.DurableBytes);
+            Add("chariot_topics", "gauge", "Topic names remembered.", node.Topics);
+            text.Append("# HELP chariot_limit_reached_total How often a limit was reached.\n# TYPE chariot_limit_reached_total counter\n");
+            foreach (var limit in node.LimitsReached)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"chariot_limit_reached_total{{limit=\"{limit.Limit}\"}} {limit.Count}\n");
+            }
         }
 
         if (certificates.Count > 0)

@@ -35,6 +35,13 @@ internal static class MqttSettingsRules
         Range("maximumRetainedBytes", limits.MaximumRetainedBytes, 0, 1L << 50);
         Range("maximumTopicAliases", limits.MaximumTopicAliases, 0, 65_535);
         Range("maximumKeepAliveSeconds", limits.MaximumKeepAliveSeconds, 0, 65_535);
+        Range("maximumMessageRate", limits.MaximumMessageRate, 0, 10_000_000);
+        Range("maximumByteRate", limits.MaximumByteRate, 0, int.MaxValue);
+        Range("maximumConnectRate", limits.MaximumConnectRate, 0, 1_000_000);
+        Range("maximumConnectRatePerAddress", limits.MaximumConnectRatePerAddress, 0, 1_000_000);
+        Range("maximumConnectionsPerCredential", limits.MaximumConnectionsPerCredential, 0, 10_000_000);
+        Range("maximumDurableBytes", limits.MaximumDurableBytes, 0, 1L << 50);
+        Range("maximumMemoryPercent", limits.MaximumMemoryPercent, 0, 95);
         Text("responseInformation", settings.ResponseInformation);
         Text("serverReference", settings.ServerReference);
         if (!Enum.IsDefined(settings.SharedSubscriptionStrategy))

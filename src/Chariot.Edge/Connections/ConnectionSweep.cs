@@ -1,6 +1,8 @@
 using Chariot.Abstractions;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Limiting;
 using Chariot.Edge.Retained;
+using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Connections;
@@ -9,11 +11,15 @@ namespace Chariot.Edge.Connections;
 /// Ends what took too long, twice a second: connections without CONNECT, without a sign of life for 1.5 x Keep Alive
 /// [MQTT-3.1.2-24], or that do not read; sessions past their expiry; wills whose delay is over; retained messages that have expired.
 /// </summary>
-internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionRegistry sessions, SessionEnd ends, RetainedMessages retainedMessages, SessionServices services, EdgeLog log) : IDisposable
+internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionRegistry sessions, SessionEnd ends, RetainedMessages retainedMessages, RouteTable routes, OverloadGuard overload, SessionServices services, EdgeLog log) : IDisposable
 {
     private const long StallLimitMilliseconds = 60_000;
     private const long ClosingLimitMilliseconds = 2_000;
     private const int ExpiredAtOnce = 10_000;
+
+    /// <summary>Sweeps from one look for stale topics to the next: 10 s.</summary>
+    private const int TopicsEvery = 20;
+
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
     private readonly CancellationTokenSource _stop = new();
@@ -32,13 +38,19 @@ internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionReg
     private async Task RunAsync()
     {
         using var timer = new PeriodicTimer(Period);
-        while (!_stop.IsCancellationRequested)
+        for (var sweep = 1; !_stop.IsCancellationRequested; sweep++)
         {
             try
             {
                 await timer.WaitForNextTickAsync(_stop.Token);
                 SweepConnections(Environment.TickCount64);
                 SweepRetained();
+                overload.Look();
+                if (sweep % TopicsEvery == 0)
+                {
+                    routes.ForgetStaleTopics();
+                }
+
                 await SweepSessionsAsync(services.Time.GetUtcNow());
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -70,7 +82,7 @@ internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionReg
                     connection.Abort();
                 }
             }
-            else if (connection.KeepAliveMilliseconds > 0 && now - connection.LastReceived > connection.KeepAliveMilliseconds)
+            else if (connection.KeepAliveMilliseconds > 0 && !connection.IsHeld && now - connection.LastReceived > connection.KeepAliveMilliseconds)
             {
                 connection.Close(ReasonCode.KeepAliveTimeout);
             }

@@ -26,9 +26,6 @@ internal sealed partial class MqttConnection
     /// <summary>Receives that completed at once in a row, after which other connections of this thread get their turn.</summary>
     private const int FairShare = 32;
 
-    /// <summary>Unsettled QoS 1/2 publishes of a 3.1.1 client, which knows no Receive Maximum, at which reading pauses.</summary>
-    private const int PauseAt = 1024;
-
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
 
     private readonly PacketDispatcher _dispatcher;
@@ -39,8 +36,6 @@ internal sealed partial class MqttConnection
     private int _start;
     private int _end;
     private int _sparse;
-    private int _unsettled;
-    private TaskCompletionSource? _resume;
     private int _closing;
 
     public MqttConnection(ITransport transport, PacketDispatcher dispatcher, EdgeMetrics metrics, EdgeLog log, int maximumBytes, int maximumMessages)
@@ -70,6 +65,9 @@ internal sealed partial class MqttConnection
 
     /// <summary>Verifier that the client's password was checked against; a change of it ends the connection.</summary>
     public string? Verifier { get; set; }
+
+    /// <summary>User name under which it counts among the connections of a credential; null for none.</summary>
+    public string? CountedFor { get; set; }
 
     /// <summary>Null for a client that named no authentication method at CONNECT.</summary>
     public EnhancedAuthentication? Authentication { get; set; }
@@ -176,17 +174,7 @@ internal sealed partial class MqttConnection
         Outbound.Close();
         Transport.Abort();
         Interlocked.Exchange(ref _resume, null)?.TrySetResult();
-    }
-
-    /// <summary>A QoS 1/2 PUBLISH has been taken; it counts until it is settled.</summary>
-    public int PublishTaken() => Interlocked.Increment(ref _unsettled);
-
-    public void PublishSettled()
-    {
-        if (Interlocked.Decrement(ref _unsettled) < PauseAt / 2)
-        {
-            Interlocked.Exchange(ref _resume, null)?.TrySetResult();
-        }
+        ResumeReading();
     }
 
     private async Task ReadAsync()
@@ -230,10 +218,9 @@ internal sealed partial class MqttConnection
             }
 
             MakeRoom();
-            // A 5.0 client is bounded by Receive Maximum; its PUBRELs must be read.
-            if (_unsettled >= PauseAt && Version != ProtocolVersion.V500)
+            if (!await MayReadOnAsync(received))
             {
-                await WhenSettledAsync();
+                return;
             }
 
             if (inARow >= FairShare)
@@ -261,6 +248,7 @@ internal sealed partial class MqttConnection
         }
         finally
         {
+            _published += batch.Received;
             batch.Flush(_metrics);
             _batch.Leave();
         }
@@ -324,18 +312,6 @@ internal sealed partial class MqttConnection
 
         _sparse = 0;
         return Math.Max(InitialBuffer, _buffer.Length / 4);
-    }
-
-    private Task WhenSettledAsync()
-    {
-        var resume = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Interlocked.Exchange(ref _resume, resume);
-        if (Volatile.Read(ref _unsettled) < PauseAt || Volatile.Read(ref _closing) != 0)
-        {
-            resume.TrySetResult();
-        }
-
-        return resume.Task;
     }
 
     private void OnSendFailed(Exception error)

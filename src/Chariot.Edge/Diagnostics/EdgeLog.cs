@@ -124,4 +124,19 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 
     [LoggerMessage(1302, LogLevel.Error, "Retained messages could not be sent to {ClientId}; its connection is closed, and it gets them when it subscribes again")]
     public partial void ReplayFailed(Exception error, string clientId);
+
+    [LoggerMessage(1030, LogLevel.Warning, "{Bytes} bytes wait for durable sessions, more than 70 % of the limit of {Maximum} (maximumDurableBytes). See which clients stay away, or raise the limit")]
+    public partial void DurableQueuesFilling(long bytes, long maximum);
+
+    [LoggerMessage(1031, LogLevel.Error, "{Bytes} bytes wait for durable sessions, more than 90 % of the limit of {Maximum} (maximumDurableBytes): what would have to wait is refused, and so are new durable sessions. Remove sessions that are not needed, or raise the limit")]
+    public partial void DurableQueuesFull(long bytes, long maximum);
+
+    [LoggerMessage(1032, LogLevel.Information, "{Bytes} bytes wait for durable sessions, less again than the limit of {Maximum} warns or refuses at")]
+    public partial void DurableQueuesHaveRoom(long bytes, long maximum);
+
+    [LoggerMessage(1033, LogLevel.Error, "The heap is above {Percent} % of the memory that the process may use (maximumMemoryPercent): no connection is accepted until there is room. Give the process more memory, or spread its clients")]
+    public partial void MemoryIsShort(int percent);
+
+    [LoggerMessage(1034, LogLevel.Information, "There is memory again: connections are accepted")]
+    public partial void MemoryIsFree();
 }

@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using Chariot.Abstractions.Edges;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Limiting;
 
 namespace Chariot.Edge.Diagnostics;
 
@@ -11,6 +14,7 @@ internal sealed class EdgeMetrics
     private long _bytesReceived;
     private long _bytesSent;
     private long _handshakesFailed;
+    private readonly long[] _limitsReached = new long[Enum.GetValues<LimitKind>().Length];
 
     public long MessagesReceived => Volatile.Read(ref _messagesReceived);
 
@@ -28,6 +32,14 @@ internal sealed class EdgeMetrics
     public long HandshakesFailed => Volatile.Read(ref _handshakesFailed);
 
     public void CountFailedHandshake() => Interlocked.Increment(ref _handshakesFailed);
+
+    /// <summary>How often each limit was reached, by its name in metrics.</summary>
+    public ImmutableArray<LimitCount> LimitsReached =>
+        [.. Enum.GetValues<LimitKind>().Select(kind => new LimitCount(LimitCounters.NameOf(kind), CountOf(kind)))];
+
+    public long CountOf(LimitKind kind) => Volatile.Read(ref _limitsReached[(int)kind]);
+
+    public void CountReached(LimitKind kind) => Interlocked.Increment(ref _limitsReached[(int)kind]);
 
     public void Add(FlushBatch batch)
     {

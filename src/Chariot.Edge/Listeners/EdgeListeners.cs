@@ -6,6 +6,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Edge.Authentication;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Limiting;
 using Chariot.Edge.Packets;
 using Chariot.Edge.Sessions;
 using Chariot.Edge.Transports;
@@ -47,6 +48,7 @@ internal sealed class EdgeListeners : IDisposable
     {
         (_dispatcher, _connections, _services, _certificates, _probe, _log) = (dispatcher, connections, services, certificates, probe, log);
         var ports = options.Value;
+        var pace = new ConnectPace(services);
         _webSockets = new WebSocketServer(ports.AllowedOrigins, ServeAsync, loggers);
         _plain =
         [
@@ -60,7 +62,7 @@ internal sealed class EdgeListeners : IDisposable
         ];
 
         ListenerSlot Slot(int port, string scheme, string path, string kind, string setting, Action<Socket> accept) =>
-            new(ports.BindAddress, port, scheme, path, kind, $"{EdgeOptions.Section}:{setting}", accept, log, listenerLog);
+            new(ports.BindAddress, port, scheme, path, kind, $"{EdgeOptions.Section}:{setting}", accept, pace.Take, log, listenerLog);
     }
 
     /// <summary>For the admin API.</summary>
@@ -134,6 +136,15 @@ internal sealed class EdgeListeners : IDisposable
 
         _tls = new SecureOptions(_certificates.Request(ServerTlsOptions.ForMqtt(tls, settings)), _certificates.Request(ServerTlsOptions.ForWebSocket(tls, settings)));
         Open(_secure);
+    }
+
+    /// <summary>Has clients that connect wait in the backlogs, or lets them in again. Ports that open later are not paused.</summary>
+    public void SetPaused(bool paused)
+    {
+        foreach (var slot in _plain.Concat(_secure))
+        {
+            slot.SetPaused(paused);
+        }
     }
 
     /// <summary>No new connections from here on.</summary>

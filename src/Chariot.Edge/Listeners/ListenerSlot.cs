@@ -13,7 +13,8 @@ namespace Chariot.Edge.Listeners;
 /// <param name="kind">For people, e.g. <c>MQTT over TLS</c>.</param>
 /// <param name="setting">Key that changes the port.</param>
 /// <param name="accept">Takes each connection.</param>
-internal sealed class ListenerSlot(string address, int port, string scheme, string path, string kind, string setting, Action<Socket> accept, EdgeLog log, ILogger<MqttListener> listenerLog)
+/// <param name="pace">How long each accepted connection has to wait.</param>
+internal sealed class ListenerSlot(string address, int port, string scheme, string path, string kind, string setting, Action<Socket> accept, Func<TimeSpan> pace, EdgeLog log, ILogger<MqttListener> listenerLog)
 {
     private MqttListener? _bound;
     private volatile MqttListener? _open;
@@ -60,6 +61,7 @@ internal sealed class ListenerSlot(string address, int port, string scheme, stri
         try
         {
             // Another process may hold the same port bound until one of the two listens.
+            listener.Pace = pace;
             listener.Start(accept);
         }
         catch (SocketException error)
@@ -81,6 +83,19 @@ internal sealed class ListenerSlot(string address, int port, string scheme, stri
             _open = null;
             open.Stop();
             log.ListenerClosed(open.EndPoint.ToString(), kind);
+        }
+    }
+
+    /// <summary>Whether clients that connect are left to wait.</summary>
+    public void SetPaused(bool paused)
+    {
+        if (paused)
+        {
+            _open?.Pause();
+        }
+        else
+        {
+            _open?.Resume();
         }
     }
 

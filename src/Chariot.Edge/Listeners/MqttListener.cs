@@ -44,6 +44,9 @@ internal sealed partial class MqttListener : IDisposable
     /// <summary>Takes the next connection; tests let it fail.</summary>
     internal Func<CancellationToken, ValueTask<Socket>> Accept { get; set; }
 
+    /// <summary>Asked for each accepted connection: how long it, and with it all behind it, has to wait.</summary>
+    internal Func<TimeSpan>? Pace { get; set; }
+
     /// <summary>Binds without listening.</summary>
     /// <exception cref="SocketException">The endpoint is taken by a listener, is not an address of this machine, or is not permitted.</exception>
     public static MqttListener Bind(IPEndPoint endPoint, ILogger logger, TimeProvider? time = null)
@@ -199,6 +202,11 @@ internal sealed partial class MqttListener : IDisposable
             {
                 LogAcceptsAgain(EndPoint);
                 pause = TimeSpan.Zero;
+            }
+
+            if (Pace?.Invoke() is { Ticks: > 0 } wait)
+            {
+                await Task.Delay(wait, _time, _stopped.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
             if (_stopped.IsCancellationRequested)

@@ -19,8 +19,7 @@ internal static class AcknowledgeHandler
         switch (type)
         {
             case PacketType.PubAck:
-                session.OnPubAck(packetId, batch);
-                break;
+                return session.OnPubAck(packetId, batch);
             case PacketType.PubRec:
                 session.OnPubRec(connection, packetId, reason, batch);
                 break;

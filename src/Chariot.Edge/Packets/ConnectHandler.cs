@@ -9,6 +9,7 @@ using Chariot.Edge.Authentication;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Limiting;
 using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 
@@ -41,6 +42,8 @@ internal sealed partial class ConnectHandler(
 
     /// <summary>Bytes; the limit of all packets holds for CONNECT too.</summary>
     public int MaximumConnectSize => Math.Min(services.Limits.MaximumConnectSize, services.Limits.MaximumPacketSize);
+
+    public MqttLimits Limits => services.Limits;
 
     /// <summary>Decodes; a packet that is refused is answered here.</summary>
     public static ReasonCode Decode(MqttConnection connection, int headerLength, ReadOnlySpan<byte> body, out object? control)
@@ -128,6 +131,12 @@ internal sealed partial class ConnectHandler(
     {
         // 1.
         var limits = services.Limits;
+        if (!services.AddressRates.TryTake(IpAddressOf(connection), limits.MaximumConnectRatePerAddress))
+        {
+            services.Metrics.CountReached(LimitKind.ConnectRatePerAddress);
+            return ReasonCode.ConnectionRateExceeded;
+        }
+
         var assigned = packet.ClientId.Length == 0;
         if (assigned && packet.Version != ProtocolVersion.V500 && !packet.CleanStart)
         {
@@ -205,6 +214,17 @@ internal sealed partial class ConnectHandler(
 
         // 4.
         var expiry = Math.Min(packet.SessionExpirySeconds, limits.MaximumSessionExpirySeconds);
+        refusal = CheckConnections(connection, clientId, principal);
+        if (refusal == ReasonCode.Success)
+        {
+            refusal = await CheckDurableAsync(clientId, expiry, cancellationToken);
+        }
+
+        if (refusal != ReasonCode.Success)
+        {
+            return refusal;
+        }
+
         OpenSessionResult opened;
         try
         {

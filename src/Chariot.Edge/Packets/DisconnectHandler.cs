@@ -43,6 +43,12 @@ internal sealed class DisconnectHandler(ConnectionRegistry connections, SessionE
     public async ValueTask OnClosedAsync(MqttConnection connection)
     {
         connections.Remove(connection);
+        if (connection.CountedFor is { } username)
+        {
+            connection.CountedFor = null;
+            services.CredentialConnections.Leave(username);
+        }
+
         if (connection.Session is { } session)
         {
             await ends.DisconnectedAsync(session, connection);

@@ -23,6 +23,9 @@ internal sealed class PacketDispatcher(
     /// <summary>Nothing is handled while it is not held.</summary>
     public ConfigurationLease Lease => lease;
 
+    /// <summary>In force now.</summary>
+    public MqttLimits Limits => connect.Limits;
+
     /// <summary>
     /// Handles the complete packets in <c>buffer[start..end]</c> and moves <paramref name="start"/> behind them, up to the first
     /// that has to wait, which is returned decoded in <paramref name="control"/>.

@@ -30,6 +30,9 @@ internal sealed partial class RouteTable
     /// <summary>How shared subscriptions choose their members.</summary>
     public SharedSubscriptions Sharing { get; } = new();
 
+    /// <summary>Topic names remembered.</summary>
+    public int TopicCount => Volatile.Read(ref _topicCount);
+
     public int MaximumTopicLength { get; set; } = 1024;
 
     public int MaximumTopicLevels { get; set; } = 32;
@@ -147,29 +150,60 @@ internal sealed partial class RouteTable
         }
 
         entry = new TopicEntry(topic.ToArray(), ShardOf(topic), TopicFilter.IsValidTopicName(topic, MaximumTopicLength, MaximumTopicLevels));
-        entry = topics.GetOrAdd(entry.Topic, entry);
-        if (Interlocked.Increment(ref _topicCount) > MaximumTopics)
+        var kept = topics.GetOrAdd(entry.Topic, entry);
+        if (ReferenceEquals(kept, entry) && Interlocked.Increment(ref _topicCount) > MaximumTopics)
         {
             ForgetTopics();
         }
 
-        return entry;
+        return kept;
+    }
+
+    /// <summary>
+    /// Forgets the topic names whose match is out of date, and with them the sessions in it, which may have ended: a name that nobody
+    /// publishes to again would keep them for ever. Those in use are learnt again.
+    /// </summary>
+    public void ForgetStaleTopics()
+    {
+        var topics = _topics;
+        var forgotten = 0;
+        foreach (var (topic, entry) in topics)
+        {
+            if (IsCurrent(entry, entry.Match))
+            {
+                continue;
+            }
+
+            // Connections may still hold the entry itself.
+            entry.Match = MatchSet.Stale;
+            forgotten += topics.TryRemove(topic, out _) ? 1 : 0;
+        }
+
+        lock (_gate)
+        {
+            if (ReferenceEquals(topics, _topics))
+            {
+                Interlocked.Add(ref _topicCount, -forgotten);
+            }
+        }
     }
 
     /// <summary>What matches <paramref name="entry"/> now.</summary>
     public MatchSet Match(TopicEntry entry)
     {
         var match = entry.Match;
-        return match.ShardVersion == Volatile.Read(ref _shardVersions[entry.Shard]) && match.WildcardVersion == Volatile.Read(ref _wildcardVersion)
-            ? match
-            : Recompute(entry);
+        return IsCurrent(entry, match) ? match : Recompute(entry);
     }
+
+    private bool IsCurrent(TopicEntry entry, MatchSet match) =>
+        match.ShardVersion == Volatile.Read(ref _shardVersions[entry.Shard]) && match.WildcardVersion == Volatile.Read(ref _wildcardVersion);
 
     private MatchSet Recompute(TopicEntry entry)
     {
         lock (_gate)
         {
             _matches.Clear();
+            _bySession.Clear();
             if (_exact.TryGetValue(entry.Topic, out var exact))
             {
                 _matches.AddRange(exact);
@@ -178,7 +212,6 @@ internal sealed partial class RouteTable
             _wildcards.Match(entry.Topic, _matches);
             var targets = new List<Target>(_matches.Count);
             Dictionary<SharedGroup, List<Target>>? groups = null;
-            _bySession.Clear();
             foreach (var subscription in _matches)
             {
                 if (!subscription.Active)
@@ -212,6 +245,9 @@ internal sealed partial class RouteTable
             var remotes = MatchRemote(entry.Topic, out var sharedElsewhere);
             List<SharedTarget> shared = [.. (groups ?? []).Select(pair => new SharedTarget(pair.Key, [.. pair.Value]))];
             AddPeers(shared, sharedElsewhere);
+            // What was used for it must not keep a session that ends.
+            _matches.Clear();
+            _bySession.Clear();
             return entry.Match = new MatchSet(_shardVersions[entry.Shard], _wildcardVersion, [.. targets], [.. shared]) { Remotes = [.. remotes.Where(peer => !peer.IsClosed)], Orphans = [.. remotes.Where(peer => peer.IsClosed)] };
         }
     }

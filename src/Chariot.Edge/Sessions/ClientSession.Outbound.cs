@@ -78,7 +78,7 @@ internal sealed partial class ClientSession
                 return true;
             }
 
-            if (!job.IsAdmitted && _waitingBytes + message.Size > Services.Limits.MaximumDurableQueueBytes)
+            if (!job.IsAdmitted && IsOverBudget(message.Size))
             {
                 batch.Dropped++;
                 job.Refuse(ReasonCode.QuotaExceeded);
@@ -147,17 +147,26 @@ internal sealed partial class ClientSession
         }
     }
 
-    public void OnPubAck(ushort packetId, FlushBatch batch)
+    /// <summary>ProtocolError for the id of a QoS 2 message, which only PUBREC and PUBCOMP answer.</summary>
+    public ReasonCode OnPubAck(ushort packetId, FlushBatch batch)
     {
         lock (Gate)
         {
             // An unknown id is a late answer to something already settled: ignored.
-            if (_inflight.TryGetValue(packetId, out var delivery) && delivery.Qos == QualityOfService.AtLeastOnce && !delivery.AwaitsCommit)
+            if (!_inflight.TryGetValue(packetId, out var delivery) || delivery.AwaitsCommit)
             {
-                _inflight.Remove(packetId);
-                Finish(delivery, batch);
-                Fill(batch);
+                return ReasonCode.Success;
             }
+
+            if (delivery.Qos != QualityOfService.AtLeastOnce)
+            {
+                return ReasonCode.ProtocolError;
+            }
+
+            _inflight.Remove(packetId);
+            Finish(delivery, batch);
+            Fill(batch);
+            return ReasonCode.Success;
         }
     }
 

@@ -1,3 +1,5 @@
+using Chariot.Edge.Limiting;
+
 namespace Chariot.Edge.Sessions;
 
 /// <summary>Room in the queue, for a replay of retained messages that takes care not to fill it.</summary>
@@ -29,6 +31,24 @@ internal sealed partial class ClientSession
 
         return Task.WhenAny(room, Task.Delay(LongestWait, Services.Time));
     }
+
+    /// <summary>
+    /// Whether this much more would go over what may wait for this session, or for all. What its client takes at once does not wait, and so is
+    /// not refused for the others' sake.
+    /// </summary>
+    private bool IsOverBudget(int size)
+    {
+        if (Services.DurableQuota.Refuses && !CanSend)
+        {
+            Services.Metrics.CountReached(LimitKind.DurableBytes);
+            return true;
+        }
+
+        return Volatile.Read(ref _waitingBytes) + size > Services.Limits.MaximumDurableQueueBytes;
+    }
+
+    /// <summary>Bytes that wait, in memory or stored.</summary>
+    public long WaitingBytes => Volatile.Read(ref _waitingBytes);
 
     private void TellOfRoom()
     {

@@ -21,7 +21,7 @@ internal sealed partial class ClientSession
 
     /// <summary>Whether a message at QoS 1 or 2 would go over what may be stored for this session.</summary>
     public bool IsOverBudget(ApplicationMessage message, QualityOfService qos) =>
-        _isDurable && qos != QualityOfService.AtMostOnce && Volatile.Read(ref _waitingBytes) + message.Size > Services.Limits.MaximumDurableQueueBytes;
+        _isDurable && qos != QualityOfService.AtMostOnce && IsOverBudget(message.Size);
 
     /// <summary>Called under <see cref="Gate"/>.</summary>
     public void Joined(SharedGroup group)

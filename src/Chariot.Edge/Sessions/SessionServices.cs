@@ -2,6 +2,7 @@ using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Stores;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Diagnostics;
+using Chariot.Edge.Limiting;
 using Chariot.Edge.Links;
 
 namespace Chariot.Edge.Sessions;
@@ -35,6 +36,12 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
 
     /// <summary>Limits in force; swapped with each configuration revision.</summary>
     public MqttLimits Limits { get; set; } = new();
+
+    public CredentialConnections CredentialConnections { get; } = new();
+
+    public AddressRates AddressRates { get; } = new(time);
+
+    public DurableQuota DurableQuota { get; } = new();
 
     /// <summary>Store callbacks deliver too; a change of configuration waits for them as for read batches.</summary>
     public BatchMarker StoreCallbacks { get; } = new();

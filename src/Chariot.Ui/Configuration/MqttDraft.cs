@@ -55,8 +55,16 @@ public sealed class LimitsDraft
             new("maximumDurableQueueBytes", "Bytes stored for a durable session", limits.MaximumDurableQueueBytes),
             new("maximumSessionExpirySeconds", "Longest session expiry (s)", limits.MaximumSessionExpirySeconds),
             new("maximumRetainedMessages", "Retained messages", limits.MaximumRetainedMessages),
+            new("maximumRetainedBytes", "Bytes of retained messages", limits.MaximumRetainedBytes),
             new("maximumTopicAliases", "Topic aliases of a client", limits.MaximumTopicAliases),
             new("maximumKeepAliveSeconds", "Longest keep alive (s), 0 = as the client wants", limits.MaximumKeepAliveSeconds),
+            new("maximumMessageRate", "Messages a second from a client, 0 = any", limits.MaximumMessageRate),
+            new("maximumByteRate", "Bytes a second from a client, 0 = any", limits.MaximumByteRate),
+            new("maximumConnectRate", "Connections a second accepted by a node, 0 = any", limits.MaximumConnectRate),
+            new("maximumConnectRatePerAddress", "CONNECTs a second from an address, 0 = any (20 is a good value)", limits.MaximumConnectRatePerAddress),
+            new("maximumConnectionsPerCredential", "Connections of a credential on a node, 0 = any", limits.MaximumConnectionsPerCredential),
+            new("maximumDurableBytes", "Bytes waiting for durable sessions of a node, 0 = any", limits.MaximumDurableBytes),
+            new("maximumMemoryPercent", "Memory in use at which a node accepts no more (%), 0 = never", limits.MaximumMemoryPercent),
         ];
     }
 
@@ -79,8 +87,16 @@ public sealed class LimitsDraft
         MaximumDurableQueueBytes = Value("maximumDurableQueueBytes"),
         MaximumSessionExpirySeconds = (uint)Math.Clamp(Value("maximumSessionExpirySeconds"), 0, uint.MaxValue),
         MaximumRetainedMessages = Int("maximumRetainedMessages"),
+        MaximumRetainedBytes = Value("maximumRetainedBytes"),
         MaximumTopicAliases = Int("maximumTopicAliases"),
         MaximumKeepAliveSeconds = Int("maximumKeepAliveSeconds"),
+        MaximumMessageRate = Int("maximumMessageRate"),
+        MaximumByteRate = Int("maximumByteRate"),
+        MaximumConnectRate = Int("maximumConnectRate"),
+        MaximumConnectRatePerAddress = Int("maximumConnectRatePerAddress"),
+        MaximumConnectionsPerCredential = Int("maximumConnectionsPerCredential"),
+        MaximumDurableBytes = Value("maximumDurableBytes"),
+        MaximumMemoryPercent = Int("maximumMemoryPercent"),
     };
 
     private long Value(string name) => Fields.First(f => f.Name == name).Value;

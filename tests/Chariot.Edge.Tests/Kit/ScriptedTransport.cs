@@ -50,6 +50,9 @@ internal sealed class ScriptedTransport : ITransport
 
     public void Arrive(byte[] bytes) => _arriving.Writer.TryWrite(bytes);
 
+    /// <summary>Pieces that were not received yet.</summary>
+    public int Waiting => _arriving.Reader.Count;
+
     public void EndOfStream() => _arriving.Writer.TryComplete();
 
     public async ValueTask<int> ReceiveAsync(Memory<byte> buffer)

@@ -14,6 +14,40 @@ public sealed class RouteTableTests : IDisposable
 
     public void Dispose() => _kit.Dispose();
 
+    [Fact]
+    public void TopicsOfSubscribersThatAreGone_AreForgotten_AndTheirSessionsWithThem()
+    {
+        var routes = new RouteTable();
+        var stays = new Subscription(_kit.Session("stays", 1, durable: false), new SubscriptionRecord("kept/x", QualityOfService.AtMostOnce));
+        routes.Add(stays);
+        routes.Match(routes.GetTopic("kept/x"u8));
+        var entry = routes.GetTopic("gone/x"u8);
+        var session = WithSubscriber(routes, entry);
+
+        routes.ForgetStaleTopics();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+
+        Assert.Equal(1, routes.TopicCount);
+        Assert.False(session.TryGetTarget(out _), "the topic's entry, which a connection may hold, keeps the session");
+        Assert.Empty(routes.Match(entry).Targets);
+        Assert.Single(routes.Match(routes.GetTopic("kept/x"u8)).Targets);
+        GC.KeepAlive(entry);
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static WeakReference<ClientSession> WithSubscriber(RouteTable routes, TopicEntry entry)
+    {
+        using var kit = new EdgeKit();
+        var session = new ClientSession("gone", 2, Chariot.Abstractions.Access.Principal.Anonymous, kit.Services);
+        var subscription = new Subscription(session, new SubscriptionRecord("gone/x", QualityOfService.AtMostOnce));
+        routes.Add(subscription);
+        Assert.Single(routes.Match(entry).Targets);
+        routes.Remove(subscription);
+        return new WeakReference<ClientSession>(session);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

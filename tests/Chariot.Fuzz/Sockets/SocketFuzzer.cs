@@ -13,7 +13,8 @@ namespace Chariot.Fuzz.Sockets;
 /// Connections a second at most; 0 for as many as go. What a client leaves behind in memory lives for two minutes (the collection age of
 /// its session's grain): a slope that means something needs a run of several times that.
 /// </param>
-internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond = 0)
+/// <param name="settle">From the last connection to the last look at the heap.</param>
+internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond = 0, TimeSpan settle = default)
 {
     private const int Parallel = 16;
 
@@ -24,6 +25,8 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond
 
     private readonly ConcurrentQueue<string> _hangs = new();
     private readonly List<(int Connections, long Bytes)> _memory = [];
+    private readonly List<(int Connections, long Bytes)> _heap = [];
+    private readonly BrokerGauges _gauges = new(broker);
     private readonly long _started = Stopwatch.GetTimestamp();
     private int _next;
     private int _overWebSocket;
@@ -33,10 +36,15 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond
 
     public async Task<SocketReport> RunAsync(int connections, CancellationToken cancellation)
     {
+        await MeasureHeapAsync(0);
         await using var good = await GoodClient.StartAsync(broker.Ports.Mqtt);
         await Task.WhenAll(Enumerable.Range(0, Parallel).Select(worker => Task.Run(() => WorkAsync(worker, connections, cancellation), cancellation)));
         var served = await good.StopAsync();
         var resting = await RestAsync(cancellation);
+        var slope = Slope(_heap.Skip(1));
+        // Grains of clients that are gone are collected after two minutes, looked for once a minute.
+        await Task.Delay(settle, cancellation);
+        await MeasureHeapAsync(connections);
         return new SocketReport
         {
             Seed = seed,
@@ -44,7 +52,10 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond
             WebSocket = _overWebSocket,
             Hangs = [.. _hangs],
             Crashed = broker.HasExited,
-            BytesPerConnection = Slope(),
+            BytesPerConnection = Slope(_memory.Order().Skip(_memory.Count / 2)),
+            HeapBytesPerConnection = slope,
+            Heap = [.. _heap.Select(point => point.Bytes)],
+            Left = broker.HasExited ? default : await _gauges.LeftAsync(),
             ResidentBytes = broker.HasExited ? 0 : ProcessUsage.ResidentBytes(broker.Pid),
             Quarters = [.. Enumerable.Range(1, 4).Select(quarter => _memory.OrderBy(point => point.Connections).ElementAt(Math.Max(0, (_memory.Count * quarter / 4) - 1)).Bytes)],
             Good = served,
@@ -69,6 +80,12 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond
             if (perSecond > 0 && TimeSpan.FromSeconds((double)number / perSecond) - Stopwatch.GetElapsedTime(_started) is { Ticks: > 0 } early)
             {
                 await Task.Delay(early, cancellation);
+            }
+
+            // Every eighth of the run, in its second half: the good client waits while it is collected.
+            if (number > 0 && number >= connections / 2 && (number % Math.Max(1, connections / 8) == 0 || number == connections - 1))
+            {
+                await MeasureHeapAsync(number);
             }
 
             if (number % 500 == 0)
@@ -112,10 +129,19 @@ internal sealed class SocketFuzzer(BrokerProcess broker, int seed, int perSecond
         return least;
     }
 
-    /// <summary>Least squares over the second half.</summary>
-    private double Slope()
+    private async Task MeasureHeapAsync(int connections)
     {
-        var points = _memory.OrderBy(point => point.Connections).Skip(_memory.Count / 2).ToArray();
+        var bytes = await _gauges.CollectedHeapAsync();
+        lock (_heap)
+        {
+            _heap.Add((connections, bytes));
+        }
+    }
+
+    /// <summary>Least squares.</summary>
+    private static double Slope(IEnumerable<(int Connections, long Bytes)> measured)
+    {
+        var points = measured.ToArray();
         if (points.Length < 2)
         {
             return 0;
