@@ -177,6 +177,9 @@ public sealed class RoutingTests(RoutingTests.Fixture cluster) : IClassFixture<R
 
         public int Ports(int node) => _brokers[node].Ports.Mqtt;
 
+        /// <summary>What the silos have logged, for a failure.</summary>
+        public string Output => string.Concat(_brokers.Select((broker, i) => $"--- {Names[i]}\n{broker.Output}"));
+
         public async Task InitializeAsync()
         {
             _server = await PostgresServer.StartAsync();
