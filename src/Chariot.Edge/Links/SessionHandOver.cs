@@ -14,7 +14,8 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
     public void GiveUp(string clientId, long newEpoch)
     {
         sessions.RememberGivenUp(clientId, newEpoch);
-        if (sessions.Find(clientId) is not { } session || session.Epoch >= newEpoch)
+        // One that waits to be fetched is the earlier taker's; a CONNECT that is not here yet finds what is remembered.
+        if (sessions.Find(clientId) is not { IsGivenUp: false } session || session.Epoch >= newEpoch)
         {
             return;
         }
@@ -51,9 +52,20 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
     /// </summary>
     public async Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard)
     {
+        // Its client may have been here for a moment only: it comes here before it goes on.
+        await sessions.Openings.WhenTakenAsync(clientId, epoch).WaitAsync(FenceLimit, services.Time);
         if (sessions.Find(clientId) is not { IsGivenUp: true } session || session.Epoch > epoch)
         {
             return null;
+        }
+
+        if (session.Arrival is { } arrival)
+        {
+            await arrival.WaitAsync(FenceLimit, services.Time);
+            if (session.Ended)
+            {
+                return null;
+            }
         }
 
         if (session.Adoption is { } adoption)
@@ -64,7 +76,7 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
 
         connections.WaitForBatches();
         services.StoreCallbacks.WaitForBatch();
-        await services.Peers.FenceAsync().WaitAsync(FenceLimit, services.Time);
+        await Task.WhenAll(services.OpenPublishes.WhenEndedAsync(), services.Peers.FenceAsync()).WaitAsync(FenceLimit, services.Time);
         var released = session.Release();
         // What was let in has been handed to the store when the batches that let it in have ended.
         connections.WaitForBatches();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Access;
 using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Sessions;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;

@@ -1,0 +1,61 @@
+namespace Chariot.Edge.Sessions;
+
+/// <summary>
+/// QoS 2 publishes of clients here that other silos have before they are committed here: matched once, routed here later. A session that
+/// leaves in between would get them neither here nor where it goes, so it waits for them.
+/// </summary>
+internal sealed class OpenPublishes
+{
+    private readonly Lock _gate = new();
+    private readonly SortedSet<long> _open = [];
+    private readonly List<(long Last, TaskCompletionSource Waiter)> _waiters = [];
+    private long _last;
+
+    /// <summary>In the batch that matched it; the number ends it.</summary>
+    public long Begin()
+    {
+        lock (_gate)
+        {
+            _open.Add(++_last);
+            return _last;
+        }
+    }
+
+    /// <summary>It has been routed here, or refused.</summary>
+    public void End(long number)
+    {
+        List<TaskCompletionSource> done = [];
+        lock (_gate)
+        {
+            _open.Remove(number);
+            for (var i = _waiters.Count - 1; i >= 0; i--)
+            {
+                if (IsOver(_waiters[i].Last))
+                {
+                    done.Add(_waiters[i].Waiter);
+                    _waiters.RemoveAt(i);
+                }
+            }
+        }
+
+        done.ForEach(waiter => waiter.SetResult());
+    }
+
+    /// <summary>Completes when those that are open now are not any more.</summary>
+    public Task WhenEndedAsync()
+    {
+        lock (_gate)
+        {
+            if (IsOver(_last))
+            {
+                return Task.CompletedTask;
+            }
+
+            var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiters.Add((_last, waiter));
+            return waiter.Task;
+        }
+    }
+
+    private bool IsOver(long last) => _open.Count == 0 || _open.Min > last;
+}
