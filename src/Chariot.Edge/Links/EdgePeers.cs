@@ -277,6 +277,7 @@ internal sealed class EdgePeers(
         var unsettled = peer.UnsettledCount;
         var shared = peer.Close();
         log.Lost(silo, routes.OrphanPeer(peer), unsettled);
+        deliveries.LetGo(peer);
         deliveries.ShareAgain(shared);
         return peer;
     }

@@ -14,7 +14,7 @@ internal sealed partial class PeerLog(ILogger<PeerLog> logger)
     [LoggerMessage(1401, LogLevel.Information, "Linked to silo {Silo}")]
     public partial void Linked(SiloAddress silo);
 
-    [LoggerMessage(1402, LogLevel.Warning, "Silo {Silo} is dead; {Routes} routes of it were removed, {Unsettled} publishes were under way to it")]
+    [LoggerMessage(1402, LogLevel.Warning, "Silo {Silo} is dead; {Routes} routes of it wait for others to adopt its sessions, {Unsettled} publishes were under way to it")]
     public partial void Lost(SiloAddress silo, int routes, int unsettled);
 
     [LoggerMessage(1403, LogLevel.Error, "An item of silo {Silo} could not be applied and was passed over; this is a defect of the broker, please report it with this text")]

@@ -1,12 +1,13 @@
 using Chariot.Abstractions;
 using Chariot.Abstractions.Edges;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Links;
 
 /// <summary>Sessions that leave this edge for another. Never calls the session grain: that one is waiting.</summary>
-internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends, ConnectionRegistry connections, SessionServices services)
+internal sealed class SessionHandOver(SessionRegistry sessions, RouteTable routes, SessionEnd ends, ConnectionRegistry connections, SessionServices services)
 {
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(8);
 
@@ -76,13 +77,16 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
 
         connections.WaitForBatches();
         services.StoreCallbacks.WaitForBatch();
-        await Task.WhenAll(services.OpenPublishes.WhenEndedAsync(), services.Peers.FenceAsync()).WaitAsync(FenceLimit, services.Time);
+        await services.Peers.FenceAsync().WaitAsync(FenceLimit, services.Time);
+        DeliverOpen(session);
         var released = session.Release();
         // What was let in has been handed to the store when the batches that let it in have ended.
         connections.WaitForBatches();
         services.StoreCallbacks.WaitForBatch();
         services.Peers.WaitForBatches();
         await services.Store.FlushAsync();
+        // Its last QoS 2 publishes have been committed by now: repeated elsewhere they are known.
+        released = released with { Inbound = session.CommittedInbound() };
         if (discard && session.Will is not null)
         {
             // The session ends, and with it the wait of its will [MQTT-3.1.2-8].
@@ -101,5 +105,20 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
 
         batch.Flush(services.Metrics);
         return released;
+    }
+
+    /// <summary>Its new owner is known here: what is published from now on finds it there.</summary>
+    private void DeliverOpen(ClientSession session)
+    {
+        var batch = FlushBatch.Current;
+        foreach (var (message, entry) in services.OpenPublishes.All)
+        {
+            if (Array.Find(routes.Match(entry).Targets, target => target.Session == session)?.For(message.Publisher) is { } target)
+            {
+                session.DeliverBeforeLeaving(message, target, batch);
+            }
+        }
+
+        batch.Flush(services.Metrics);
     }
 }

@@ -14,7 +14,7 @@ namespace Chariot.Edge.Sessions;
 /// </summary>
 internal sealed partial class ClientSession
 {
-    private List<long>? _storedSinceGivenUp;
+    private HashSet<long>? _storedSinceGivenUp;
     private List<HeldDelivery>? _arriving;
     private bool _released;
     private long _arrivalId;
@@ -92,6 +92,23 @@ internal sealed partial class ClientSession
         }
     }
 
+    /// <summary>A QoS 2 publish that is still to be routed here, when this session has left: it is stored now, and not again then.</summary>
+    public void DeliverBeforeLeaving(ApplicationMessage message, Target target, FlushBatch batch)
+    {
+        var qos = message.QualityOfService < target.Qos ? message.QualityOfService : target.Qos;
+        lock (Gate)
+        {
+            if (qos == QualityOfService.AtMostOnce || _storedSinceGivenUp?.Contains(message.Id) != false)
+            {
+                return;
+            }
+
+            var job = new PublishJob(Services, message, storesFirst: false, makeTicket: null) { IsAdmitted = true };
+            Deliver(job, target, qos, message.Retain && target.RetainAsPublished, batch);
+            job.Submit();
+        }
+    }
+
     /// <summary>Takes nothing more; returns what it stored meanwhile. Complete when the store has been flushed.</summary>
     public ReleasedSession Release()
     {
@@ -104,7 +121,7 @@ internal sealed partial class ClientSession
                 _waitingBytes,
                 _lastSequence,
                 [.. _storedSinceGivenUp ?? []],
-                [.. _inbound.Where(entry => entry.Value).Select(entry => entry.Key)]);
+                CommittedInbound());
         }
     }
 
@@ -158,7 +175,7 @@ internal sealed partial class ClientSession
             }
 
             // While it was on its way to here a message could match three silos: the next owner is told of all that two of them had.
-            _storedSinceGivenUp?.AddRange(known);
+            _storedSinceGivenUp?.UnionWith(known);
         }
 
         settled.ForEach(ticket => ticket.Complete(batch));
@@ -182,7 +199,7 @@ internal sealed partial class ClientSession
     /// </summary>
     private bool WasElsewhere(PublishJob job) =>
         ((job.Forwarded is not null || job.IsFromPeer) && _knownElsewhere?.Contains(job.Message.Id) == true)
-        || (job.Forwarded is not null && _arrivalId != 0 && job.Message.Id < _arrivalId);
+        || (job.Forwarded is not null && ((_arrivalId != 0 && job.Message.Id < _arrivalId) || _storedSinceGivenUp?.Contains(job.Message.Id) == true));
 
     private void Hold(PublishJob job, Target target, QualityOfService qos, bool retain) =>
         _arriving!.Add(new HeldDelivery(job.Message, qos, retain, target.SubscriptionIdentifiers, job.TicketForTarget()));

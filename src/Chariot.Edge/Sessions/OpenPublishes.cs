@@ -1,22 +1,38 @@
+using Chariot.Abstractions.Topics;
+using Chariot.Edge.Routing;
+
 namespace Chariot.Edge.Sessions;
 
 /// <summary>
 /// QoS 2 publishes of clients here that other silos have before they are committed here: matched once, routed here later. A session that
-/// leaves in between would get them neither here nor where it goes, so it waits for them.
+/// leaves in between would get them neither here nor where it goes, so it is given them before it leaves. It cannot wait for them: the silo
+/// that it goes to may be one of those that they wait for.
 /// </summary>
 internal sealed class OpenPublishes
 {
     private readonly Lock _gate = new();
-    private readonly SortedSet<long> _open = [];
+    private readonly SortedDictionary<long, (ApplicationMessage Message, TopicEntry Entry)> _open = [];
     private readonly List<(long Last, TaskCompletionSource Waiter)> _waiters = [];
     private long _last;
 
+    /// <summary>In their order.</summary>
+    public IReadOnlyList<(ApplicationMessage Message, TopicEntry Entry)> All
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _open.Values];
+            }
+        }
+    }
+
     /// <summary>In the batch that matched it; the number ends it.</summary>
-    public long Begin()
+    public long Begin(ApplicationMessage message, TopicEntry entry)
     {
         lock (_gate)
         {
-            _open.Add(++_last);
+            _open.Add(++_last, (message, entry));
             return _last;
         }
     }
@@ -57,5 +73,5 @@ internal sealed class OpenPublishes
         }
     }
 
-    private bool IsOver(long last) => _open.Count == 0 || _open.Min > last;
+    private bool IsOver(long last) => _open.Count == 0 || _open.First().Key > last;
 }

@@ -156,7 +156,7 @@ internal sealed class MovingCluster : IDisposable
             Kit = new EdgeKit(cluster._store, process: number);
             Kit.Services.SharesStore = true;
             Kit.Services.Ids = Kit.Ids;
-            HandOver = new SessionHandOver(Kit.Sessions, null!, Kit.Connections, Kit.Services);
+            HandOver = new SessionHandOver(Kit.Sessions, Kit.Routes, null!, Kit.Connections, Kit.Services);
             _arrivals = new SessionArrival(new Links(cluster, Address), Kit.Sessions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance));
         }
 

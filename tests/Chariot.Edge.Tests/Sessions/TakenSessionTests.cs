@@ -13,7 +13,7 @@ public sealed class TakenSessionTests : IDisposable
     [Fact]
     public void GiveUp_OfASessionThatIsNotHereYet_IsRemembered()
     {
-        var handOver = new SessionHandOver(_kit.Sessions, null!, _kit.Connections, _kit.Services);
+        var handOver = new SessionHandOver(_kit.Sessions, _kit.Routes, null!, _kit.Connections, _kit.Services);
 
         handOver.GiveUp("c", 7);
 

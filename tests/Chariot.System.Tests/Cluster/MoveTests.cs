@@ -58,6 +58,74 @@ public sealed class MoveTests(RoutingTests.Fixture cluster) : IClassFixture<Rout
         Assert.Equal(Enumerable.Range(0, published), received.Distinct());
     }
 
+    /// <summary>It asks a second and a third silo while the first has not answered: the session is taken while it moves.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task AClientThatDoesNotWaitForTheAnswer_LosesNothing(int qos)
+    {
+        var topic = Unique.Name("overtaken/");
+        var packet = new ConnectPacket { ClientId = Unique.Name("mover"), Clean = false, SessionExpiry = 3600, KeepAlive = 0 };
+        await using (var first = await RawMqttClient.ConnectAsync(cluster.Ports(0), packet))
+        {
+            await first.SubscribeAsync(topic, qos);
+        }
+
+        await using var publisher = await RawMqttClient.ConnectAsync(cluster.Ports(2), new ConnectPacket { ClientId = Unique.Name("publisher"), KeepAlive = 0 });
+        using var stop = new CancellationTokenSource();
+        var publishing = PublishUntilAsync(publisher, topic, qos, stop.Token);
+        var received = new List<int>();
+        for (var round = 0; round < Drill.Pick(4, 30); round++)
+        {
+            var nodes = Enumerable.Range(0, 3).OrderBy(_ => _random.Next()).ToArray();
+            var impatient = new List<RawMqttClient>();
+            foreach (var node in nodes[..2])
+            {
+                var client = await RawMqttClient.DialAsync(cluster.Ports(node), packet.Version);
+                await client.SendAsync(packet.Encode());
+                impatient.Add(client);
+            }
+
+            await using var patient = await InsistAsync(nodes[2], packet);
+            for (var i = 0; i < 20; i++)
+            {
+                received.Add(int.Parse((await patient.ReadPublishAsync(Long)).PayloadText, null));
+            }
+
+            foreach (var client in impatient)
+            {
+                await client.DisposeAsync();
+            }
+        }
+
+        await stop.CancelAsync();
+        var published = await publishing;
+        await using var last = await InsistAsync(1, packet);
+        while (!received.Contains(published - 1))
+        {
+            received.Add(int.Parse((await last.ReadPublishAsync(Long)).PayloadText, null));
+        }
+
+        Assert.Equal(Enumerable.Range(0, published), qos == 1 ? received.Distinct() : received);
+    }
+
+    /// <summary>It may look like two that fight, which it is: then it has to wait.</summary>
+    private async Task<RawMqttClient> InsistAsync(int node, ConnectPacket packet)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var (client, answer) = await RawMqttClient.TryConnectAsync(cluster.Ports(node), packet);
+            if (answer is { Type: PacketType.ConnAck, Reason: 0, SessionPresent: true })
+            {
+                return client;
+            }
+
+            await client.DisposeAsync();
+            Assert.True(answer is null or { Type: PacketType.ConnAck, Reason: 0x8E or 0x9F } && attempt < 200, $"attempt {attempt}, to node {node}: CONNECT was answered by {answer}\n{cluster.Output}");
+            await Task.Delay(200);
+        }
+    }
+
     private async Task<RawMqttClient> MoveAsync(int move, ConnectPacket packet)
     {
         var node = _random.Next(3);
