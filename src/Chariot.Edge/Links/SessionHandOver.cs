@@ -11,6 +11,9 @@ internal sealed class SessionHandOver(SessionRegistry sessions, RouteTable route
 {
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(8);
 
+    /// <summary>They are held longer only for the sessions of a silo that is dead and not adopted yet.</summary>
+    private static readonly TimeSpan OwnPublishesLimit = TimeSpan.FromSeconds(3);
+
     /// <summary>Step 1, while the grain waits: the client is cut off, nothing more is sent to it.</summary>
     public void GiveUp(string clientId, long newEpoch)
     {
@@ -77,6 +80,8 @@ internal sealed class SessionHandOver(SessionRegistry sessions, RouteTable route
 
         connections.WaitForBatches();
         services.StoreCallbacks.WaitForBatch();
+        // Its client repeats at the new owner what it has no PUBREC for: what is on its way to other silos is committed here first.
+        await Task.WhenAny(services.OpenPublishes.WhenEndedAsync(clientId), Task.Delay(OwnPublishesLimit, services.Time));
         await services.Peers.FenceAsync().WaitAsync(FenceLimit, services.Time);
         DeliverOpen(session);
         var released = session.Release();

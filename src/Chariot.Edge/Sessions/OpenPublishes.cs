@@ -12,7 +12,7 @@ internal sealed class OpenPublishes
 {
     private readonly Lock _gate = new();
     private readonly SortedDictionary<long, (ApplicationMessage Message, TopicEntry Entry)> _open = [];
-    private readonly List<(long Last, TaskCompletionSource Waiter)> _waiters = [];
+    private readonly List<(HashSet<long> Left, TaskCompletionSource Waiter)> _waiters = [];
     private long _last;
 
     /// <summary>In their order.</summary>
@@ -46,7 +46,7 @@ internal sealed class OpenPublishes
             _open.Remove(number);
             for (var i = _waiters.Count - 1; i >= 0; i--)
             {
-                if (IsOver(_waiters[i].Last))
+                if (_waiters[i].Left.Remove(number) && _waiters[i].Left.Count == 0)
                 {
                     done.Add(_waiters[i].Waiter);
                     _waiters.RemoveAt(i);
@@ -58,20 +58,20 @@ internal sealed class OpenPublishes
     }
 
     /// <summary>Completes when those that are open now are not any more.</summary>
-    public Task WhenEndedAsync()
+    /// <param name="publisher">Only those of this client id; null for all.</param>
+    public Task WhenEndedAsync(string? publisher = null)
     {
         lock (_gate)
         {
-            if (IsOver(_last))
+            var left = _open.Where(open => publisher is null || open.Value.Message.Publisher == publisher).Select(open => open.Key).ToHashSet();
+            if (left.Count == 0)
             {
                 return Task.CompletedTask;
             }
 
             var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _waiters.Add((_last, waiter));
+            _waiters.Add((left, waiter));
             return waiter.Task;
         }
     }
-
-    private bool IsOver(long last) => _open.Count == 0 || _open.First().Key > last;
 }

@@ -112,6 +112,27 @@ public sealed class MovingSessionTests : IDisposable
         Assert.Equal<ushort>([9], (await releasing)!.Inbound);
     }
 
+    [Fact]
+    public async Task Release_WaitsForTheQos2PublishesOfItsClient_ThatAreOnTheirWayToOtherSilos()
+    {
+        var opened = new OpenSessionResult(ReasonCode.Success, 1, Id, false, [], 0);
+        _old.Sessions.Open("c", Principal.Anonymous, opened, 3600, arrives: false, FlushBatch.Current);
+        var handOver = new SessionHandOver(_old.Sessions, _old.Routes, null!, _old.Connections, _old.Services);
+        var own = new ApplicationMessage { Id = 3, Topic = "t/1"u8.ToArray(), Payload = default, QualityOfService = QualityOfService.ExactlyOnce, Publisher = "c" };
+        var number = _old.Services.OpenPublishes.Begin(own, _old.Routes.GetTopic("t/1"u8));
+
+        handOver.GiveUp("c", 5);
+        var releasing = handOver.ReleaseAsync("c", 5, discard: false);
+        Assert.Equal(0, _store.Pending);
+        _old.Services.OpenPublishes.End(number);
+        while (!releasing.IsCompleted)
+        {
+            _store.Commit();
+        }
+
+        Assert.NotNull(await releasing);
+    }
+
     /// <summary>The other silo may be the one that the session goes to, and settles it when it has the session.</summary>
     [Fact]
     public async Task Release_TakesAlong_AQos2PublishThatWaitsForAnotherSilo()
@@ -120,7 +141,7 @@ public sealed class MovingSessionTests : IDisposable
         var session = _old.Sessions.Open("c", Principal.Anonymous, opened, 3600, arrives: false, FlushBatch.Current);
         session.Access = new ClientAccess(AccessControlList.Everything);
         var handOver = new SessionHandOver(_old.Sessions, _old.Routes, null!, _old.Connections, _old.Services);
-        var waits = _old.Message(3, "t/1", "waits", QualityOfService.ExactlyOnce);
+        var waits = new ApplicationMessage { Id = 3, Topic = "t/1"u8.ToArray(), Payload = default, QualityOfService = QualityOfService.ExactlyOnce, Publisher = "another" };
         var number = _old.Services.OpenPublishes.Begin(waits, _old.Routes.GetTopic("t/1"u8));
 
         handOver.GiveUp("c", 5);
@@ -129,7 +150,7 @@ public sealed class MovingSessionTests : IDisposable
         var released = (await releasing)!;
         _old.Services.OpenPublishes.End(number);
 
-        Assert.Equal([3L], released.Held);
+        Assert.Equal<long>([3L], released.Held);
         Assert.Equal([3L], _store.Rows(Id).Select(row => row.Message.Id));
     }
 
