@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Retained;
@@ -21,6 +22,7 @@ internal sealed class EdgePeers(
     SessionHandOver handOver,
     SessionAdoption adoptions,
     SessionServices services,
+    ConfigurationLease lease,
     PeerLog log) : IPeerNode, IPeerReceiver, IAsyncDisposable
 {
     private static readonly TimeSpan HelloAgain = TimeSpan.FromMilliseconds(200);
@@ -54,9 +56,12 @@ internal sealed class EdgePeers(
             return Task.FromResult(new LinkReply(LinkStatus.NotUnderstood, 0));
         }
 
-        return parsed.Generation != source.Generation || PeerOf(source) is not { } peer
-            ? Task.FromResult(new LinkReply(LinkStatus.Refused, 0))
-            : AnswerAsync(peer, Accept(peer, parsed));
+        if (parsed.Generation != source.Generation || PeerOf(source) is not { } peer)
+        {
+            return Task.FromResult(new LinkReply(LinkStatus.Refused, 0));
+        }
+
+        return parsed.Lane == LinkLane.Control || lease.IsHeld ? AnswerAsync(peer, Accept(peer, parsed)) : AnswerLaterAsync(peer, parsed);
     }
 
     /// <summary>Completes when the frame has been applied in its order.</summary>
@@ -167,6 +172,13 @@ internal sealed class EdgePeers(
     private static async Task<LinkReply> AnswerAsync(Peer peer, Task<bool> applied) =>
         new(await applied.ConfigureAwait(false) ? LinkStatus.Applied : LinkStatus.Refused, peer.Data.Items);
 
+    /// <summary>A silo that has hung may be dead to the others: messages that waited in its sockets meanwhile are not for its clients any more.</summary>
+    private async Task<LinkReply> AnswerLaterAsync(Peer peer, LinkFrame frame)
+    {
+        await lease.WaitAsync();
+        return await AnswerAsync(peer, Accept(peer, frame));
+    }
+
     private async Task WatchAsync()
     {
         while (!_stop.IsCancellationRequested)
@@ -265,6 +277,7 @@ internal sealed class EdgePeers(
         var unsettled = peer.UnsettledCount;
         var shared = peer.Close();
         log.Lost(silo, routes.OrphanPeer(peer), unsettled);
+        deliveries.LetGo(peer);
         deliveries.ShareAgain(shared);
         return peer;
     }

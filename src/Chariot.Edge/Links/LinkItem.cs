@@ -7,7 +7,10 @@ namespace Chariot.Edge.Links;
 /// <summary>First byte of an item. Numbers are never reused; what an edge does not know it skips.</summary>
 internal enum LinkItemKind : byte
 {
-    /// <summary>Control: the sender has subscribers to a filter, UTF-8 as the client wrote it: members (2), filter.</summary>
+    /// <summary>
+    /// Control: the sender has subscribers to a filter, UTF-8 as the client wrote it: members (2), filter. For a filter that is not shared
+    /// members is 0 when no subscriber outlives the sender, else 1.
+    /// </summary>
     RouteAdded = 1,
 
     /// <summary>Control: it has none any more: filter.</summary>

@@ -190,6 +190,26 @@ internal sealed class Peer
         }
     }
 
+    /// <summary>Takes out of what is kept what nobody is to adopt.</summary>
+    public List<RemotePublish> TakeHeld(Predicate<RemotePublish> which)
+    {
+        lock (_holdGate)
+        {
+            var taken = new List<RemotePublish>();
+            _held?.RemoveAll(publish =>
+            {
+                var takes = which(publish);
+                if (takes)
+                {
+                    taken.Add(publish);
+                }
+
+                return takes;
+            });
+            return taken;
+        }
+    }
+
     /// <summary>
     /// Hands over what was kept, in order, and keeps nothing more. Publishes that would be kept wait until
     /// <paramref name="switchOver"/> has returned, which removes the silo's routes.

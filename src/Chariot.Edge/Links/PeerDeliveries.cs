@@ -84,6 +84,18 @@ internal sealed class PeerDeliveries(RouteTable routes, MessageRouter router, Re
         batch.Flush(services.Metrics);
     }
 
+    /// <summary>A silo is dead, and what was under way to it matches no session that others are to adopt: its publisher waits for nobody.</summary>
+    public void LetGo(Peer lost)
+    {
+        var batch = FlushBatch.Current;
+        foreach (var publish in lost.TakeHeld(publish => !routes.Match(routes.GetTopic(publish.Message.Topic.Span)).Orphans.Contains(lost)))
+        {
+            publish.Settle(ReasonCode.Success, batch);
+        }
+
+        batch.Flush(services.Metrics);
+    }
+
     /// <summary>
     /// The sessions of a dead silo are held elsewhere now and their routes are here: sends what was kept for them, in order, then lets
     /// everything go the usual way.

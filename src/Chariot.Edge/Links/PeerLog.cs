@@ -14,7 +14,7 @@ internal sealed partial class PeerLog(ILogger<PeerLog> logger)
     [LoggerMessage(1401, LogLevel.Information, "Linked to silo {Silo}")]
     public partial void Linked(SiloAddress silo);
 
-    [LoggerMessage(1402, LogLevel.Warning, "Silo {Silo} is dead; {Routes} routes of it were removed, {Unsettled} publishes were under way to it")]
+    [LoggerMessage(1402, LogLevel.Warning, "Silo {Silo} is dead; {Routes} routes of it wait for others to adopt its sessions, {Unsettled} publishes were under way to it")]
     public partial void Lost(SiloAddress silo, int routes, int unsettled);
 
     [LoggerMessage(1403, LogLevel.Error, "An item of silo {Silo} could not be applied and was passed over; this is a defect of the broker, please report it with this text")]
@@ -28,6 +28,12 @@ internal sealed partial class PeerLog(ILogger<PeerLog> logger)
 
     [LoggerMessage(1407, LogLevel.Warning, "Silo {Silo} did not hand over the session of {ClientId}; it is continued from the store")]
     public partial void ReleaseFailed(Exception error, SiloAddress silo, string clientId);
+
+    [LoggerMessage(1414, LogLevel.Warning, "The session of {ClientId} could not be continued from the store yet; it is tried again. Check that the store is reachable")]
+    public partial void ArrivalFailed(Exception error, string clientId);
+
+    [LoggerMessage(1415, LogLevel.Warning, "The session of {ClientId} has come back and its silo of before did not fetch it within {Seconds} s; it is continued from the store. If this repeats, check that all nodes reach each other")]
+    public partial void StillLeaving(string clientId, double seconds);
 
     [LoggerMessage(1409, LogLevel.Information, "Adopted {Sessions} durable sessions of silos that are gone")]
     public partial void Adopted(int sessions);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Chariot.Abstractions.Edges;
+using Chariot.Abstractions.Sessions;
 using Chariot.Abstractions.Stores;
 using Chariot.Edge.Connections;
 using Chariot.Edge.Sessions;
@@ -8,11 +9,31 @@ using Orleans.Runtime;
 namespace Chariot.Edge.Links;
 
 /// <summary>Sessions that come to this edge from another, or from the store when that one is dead.</summary>
-internal sealed class SessionArrival(IPeerLinks links, SessionServices services, PeerLog log)
+internal sealed class SessionArrival(IPeerLinks links, SessionRegistry sessions, SessionServices services, PeerLog log)
 {
     private const int PageSize = 1000;
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ReleaseLimit = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Before a CONNECT takes its session: those that the grain served before have taken theirs, and one that leaves for the silo that it
+    /// comes back from has left. Not without bound: that silo may hang.
+    /// </summary>
+    public async Task WhenFreeAsync(string clientId, OpenSessionResult opened)
+    {
+        try
+        {
+            await sessions.Openings.WhenTakenAsync(clientId, opened.Epoch).WaitAsync(ReleaseLimit, services.Time);
+            if (opened.PreviousOwner is not null && sessions.Find(clientId) is { IsGivenUp: true } leaving)
+            {
+                await leaving.WhenLeftAsync().WaitAsync(ReleaseLimit, services.Time);
+            }
+        }
+        catch (TimeoutException)
+        {
+            log.StillLeaving(clientId, ReleaseLimit.TotalSeconds);
+        }
+    }
 
     /// <summary>
     /// Make before break: 1. every silo knows the routes here, 2. the old owner lets go, 3. the store refuses it, 4. the session goes
@@ -29,11 +50,25 @@ internal sealed class SessionArrival(IPeerLinks links, SessionServices services,
         }
 
         var released = previous is null ? null : await TryReleaseAsync(previous, session.ClientId, epoch, discard: false);
-        await FenceAsync(session, epoch);
-        released ??= await ReadAsync(session.SessionId);
-        var batch = FlushBatch.Current;
-        session.Arrive(released, epoch, batch);
-        batch.Flush(services.Metrics);
+        while (!session.Ended)
+        {
+            try
+            {
+                await FenceAsync(session, epoch);
+                released ??= await ReadAsync(session.SessionId);
+                var batch = FlushBatch.Current;
+                session.Arrive(released, epoch, batch);
+                batch.Flush(services.Metrics);
+                _ = ForgetAsync(session);
+                break;
+            }
+            catch (Exception error)
+            {
+                log.ArrivalFailed(error, session.ClientId);
+                await Task.Delay(Again, services.Time);
+            }
+        }
+
         return !session.Ended;
     }
 
@@ -46,6 +81,13 @@ internal sealed class SessionArrival(IPeerLinks links, SessionServices services,
         session.FenceEpoch = epoch;
         services.Store.Submit(new RowWork(services, session.Fence));
         await services.Store.FlushAsync();
+    }
+
+    /// <summary>What was matched while the session was with two owners has come by then.</summary>
+    private async Task ForgetAsync(ClientSession session)
+    {
+        await Task.WhenAll(services.OpenPublishes.WhenEndedAsync(), services.Peers.FenceAsync());
+        session.ForgetKnownElsewhere();
     }
 
     private async Task<ReleasedSession?> TryReleaseAsync(SiloAddress previous, string clientId, long epoch, bool discard)

@@ -1,20 +1,25 @@
 using Chariot.Abstractions;
 using Chariot.Abstractions.Edges;
 using Chariot.Edge.Connections;
+using Chariot.Edge.Routing;
 using Chariot.Edge.Sessions;
 
 namespace Chariot.Edge.Links;
 
 /// <summary>Sessions that leave this edge for another. Never calls the session grain: that one is waiting.</summary>
-internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends, ConnectionRegistry connections, SessionServices services)
+internal sealed class SessionHandOver(SessionRegistry sessions, RouteTable routes, SessionEnd ends, ConnectionRegistry connections, SessionServices services)
 {
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(8);
+
+    /// <summary>They are held longer only for the sessions of a silo that is dead and not adopted yet.</summary>
+    private static readonly TimeSpan OwnPublishesLimit = TimeSpan.FromSeconds(3);
 
     /// <summary>Step 1, while the grain waits: the client is cut off, nothing more is sent to it.</summary>
     public void GiveUp(string clientId, long newEpoch)
     {
         sessions.RememberGivenUp(clientId, newEpoch);
-        if (sessions.Find(clientId) is not { } session || session.Epoch >= newEpoch)
+        // One that waits to be fetched is the earlier taker's; a CONNECT that is not here yet finds what is remembered.
+        if (sessions.Find(clientId) is not { IsGivenUp: false } session || session.Epoch >= newEpoch)
         {
             return;
         }
@@ -51,9 +56,20 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
     /// </summary>
     public async Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard)
     {
+        // Its client may have been here for a moment only: it comes here before it goes on.
+        await sessions.Openings.WhenTakenAsync(clientId, epoch).WaitAsync(FenceLimit, services.Time);
         if (sessions.Find(clientId) is not { IsGivenUp: true } session || session.Epoch > epoch)
         {
             return null;
+        }
+
+        if (session.Arrival is { } arrival)
+        {
+            await arrival.WaitAsync(FenceLimit, services.Time);
+            if (session.Ended)
+            {
+                return null;
+            }
         }
 
         if (session.Adoption is { } adoption)
@@ -64,13 +80,18 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
 
         connections.WaitForBatches();
         services.StoreCallbacks.WaitForBatch();
+        // Its client repeats at the new owner what it has no PUBREC for: what is on its way to other silos is committed here first.
+        await Task.WhenAny(services.OpenPublishes.WhenEndedAsync(clientId), Task.Delay(OwnPublishesLimit, services.Time));
         await services.Peers.FenceAsync().WaitAsync(FenceLimit, services.Time);
+        DeliverOpen(session);
         var released = session.Release();
         // What was let in has been handed to the store when the batches that let it in have ended.
         connections.WaitForBatches();
         services.StoreCallbacks.WaitForBatch();
         services.Peers.WaitForBatches();
         await services.Store.FlushAsync();
+        // Its last QoS 2 publishes have been committed by now: repeated elsewhere they are known.
+        released = released with { Inbound = session.CommittedInbound() };
         if (discard && session.Will is not null)
         {
             // The session ends, and with it the wait of its will [MQTT-3.1.2-8].
@@ -89,5 +110,20 @@ internal sealed class SessionHandOver(SessionRegistry sessions, SessionEnd ends,
 
         batch.Flush(services.Metrics);
         return released;
+    }
+
+    /// <summary>Its new owner is known here: what is published from now on finds it there.</summary>
+    private void DeliverOpen(ClientSession session)
+    {
+        var batch = FlushBatch.Current;
+        foreach (var (message, entry) in services.OpenPublishes.All)
+        {
+            if (Array.Find(routes.Match(entry).Targets, target => target.Session == session)?.For(message.Publisher) is { } target)
+            {
+                session.DeliverBeforeLeaving(message, target, batch);
+            }
+        }
+
+        batch.Flush(services.Metrics);
     }
 }

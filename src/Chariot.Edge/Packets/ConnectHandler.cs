@@ -225,6 +225,7 @@ internal sealed partial class ConnectHandler(
             return refusal;
         }
 
+        using var opening = services.SharesStore ? sessions.Openings.Begin(clientId) : null;
         OpenSessionResult opened;
         try
         {
@@ -244,7 +245,14 @@ internal sealed partial class ConnectHandler(
         }
 
         // 5.
+        if (opening is not null)
+        {
+            opening.Answered(opened.Epoch);
+            await arrivals.WhenFreeAsync(clientId, opened);
+        }
+
         var session = TakeSession(packet, clientId, principal, opened, expiry, access);
+        opening?.Dispose();
         if (session is null)
         {
             // Another CONNECT with this client id came later and is already served.
@@ -299,7 +307,7 @@ internal sealed partial class ConnectHandler(
     {
         var batch = FlushBatch.Current;
         var held = sessions.Find(clientId);
-        if ((held is not null && held.Epoch > opened.Epoch) || sessions.TakenAfter(clientId, opened.Epoch) is not null)
+        if (held is not null && held.Epoch > opened.Epoch)
         {
             return null;
         }
@@ -327,7 +335,7 @@ internal sealed partial class ConnectHandler(
         }
 
         var arrives = services.SharesStore && opened.SessionPresent && (held is null || held.Ended || held.IsGivenUp || held.SessionId != opened.SessionId);
-        var session = sessions.Open(clientId, principal, opened, arrives, batch);
+        var session = sessions.Open(clientId, principal, opened, expiry, arrives, batch);
         if (!ReferenceEquals(session, held))
         {
             session.Access = new ClientAccess(access);
@@ -355,7 +363,7 @@ internal sealed partial class ConnectHandler(
             }
         }
 
-        // Another silo may have taken it since it was looked for above; whoever comes second of the two sees the other.
+        // Another silo may have taken it meanwhile, and fetches it here with what it had before; whoever comes second of the two sees the other.
         if (sessions.TakenAfter(clientId, opened.Epoch) is { } taken)
         {
             handOver.GiveUp(clientId, taken);

@@ -44,6 +44,7 @@ internal sealed partial class PublishHandler
         // First everywhere else, then here together with the packet id: a repeated PUBLISH is let pass until then.
         PublishJob job = null!;
         var order = session.ExactlyOnce ??= new ExactlyOnceOrder();
+        var open = services.OpenPublishes.Begin(message, entry);
         var publish = new ExactlyOncePublish(order, (reason, settled) =>
         {
             if (reason == ReasonCode.Success)
@@ -54,6 +55,8 @@ internal sealed partial class PublishHandler
             {
                 session.AcceptInbound(packetId, reason, settled);
             }
+
+            services.OpenPublishes.End(open);
         });
         job = new PublishJob(services, message, storesFirst: true, () => publish);
         order.Add(publish);

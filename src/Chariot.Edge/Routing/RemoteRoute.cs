@@ -13,7 +13,7 @@ internal sealed class RemoteRoute(byte[] filter, string? shareKey)
 
     public Peer[] Peers { get; private set; } = [];
 
-    /// <summary>Members at each of <see cref="Peers"/>.</summary>
+    /// <summary>Members at each of <see cref="Peers"/>; of a filter that is not shared, 1 where a subscriber is durable, else 0.</summary>
     public int[] Members { get; private set; } = [];
 
     public void Set(Peer peer, int members)
@@ -29,6 +29,8 @@ internal sealed class RemoteRoute(byte[] filter, string? shareKey)
             Members = [.. Members[..index], members, .. Members[(index + 1)..]];
         }
     }
+
+    public int MembersAt(Peer peer) => Members[Array.IndexOf(Peers, peer)];
 
     /// <summary>True when no silo is left.</summary>
     public bool Remove(Peer peer)

@@ -38,7 +38,7 @@ internal sealed partial class RouteTable
             {
                 if (subscriptions.Find(subscription => subscription.Group is null) is { } first)
                 {
-                    LinkItem.AppendRoute(peer.Control, LinkItemKind.RouteAdded, first.Record.Filter, 1);
+                    LinkItem.AppendRoute(peer.Control, LinkItemKind.RouteAdded, first.Record.Filter, subscriptions.Exists(IsPlainAndDurable) ? 1 : 0);
                 }
 
                 foreach (var shared in subscriptions.Where(subscription => subscription.Group is not null).GroupBy(subscription => subscription.Record.Filter, StringComparer.Ordinal))
@@ -52,19 +52,27 @@ internal sealed partial class RouteTable
         }
     }
 
-    /// <summary>A peer is dead; its routes stay until its sessions are adopted. Returns how many they are.</summary>
+    /// <summary>
+    /// A peer is dead; its routes stay until its sessions are adopted, but for those of sessions that died with it. Returns how many stay.
+    /// </summary>
     public int OrphanPeer(Peer peer)
     {
         lock (_gate)
         {
             _listeners = [.. _listeners.Where(other => other != peer)];
-            var routes = _byPeer.GetValueOrDefault(peer) ?? [];
-            foreach (var route in routes)
+            foreach (var route in _byPeer.GetValueOrDefault(peer)?.ToList() ?? [])
             {
-                Touch(route.Filter);
+                if (route.ShareKey is null && route.MembersAt(peer) == 0)
+                {
+                    RemoveRemote(peer, route);
+                }
+                else
+                {
+                    Touch(route.Filter);
+                }
             }
 
-            return routes.Count;
+            return _byPeer.GetValueOrDefault(peer)?.Count ?? 0;
         }
     }
 
@@ -85,7 +93,10 @@ internal sealed partial class RouteTable
         }
     }
 
-    /// <summary>A peer has subscribers to a filter; <paramref name="members"/> counts those of a shared subscription.</summary>
+    /// <summary>
+    /// A peer has subscribers to a filter; <paramref name="members"/> counts those of a shared subscription, and of another says whether one is
+    /// durable.
+    /// </summary>
     public void AddRemote(Peer peer, string filter, int members)
     {
         lock (_gate)
@@ -222,9 +233,9 @@ internal sealed partial class RouteTable
             // Every change, because the number of members counts in the choice.
             Announce(LinkItemKind.RouteAdded, subscription, CountShared(subscription));
         }
-        else if (IsOnly(subscription))
+        else if (IsOnly(subscription) || (subscription.IsDurable && AllOf(subscription.Filter)?.Exists(other => other != subscription && IsPlainAndDurable(other)) != true))
         {
-            Announce(LinkItemKind.RouteAdded, subscription, 1);
+            Announce(LinkItemKind.RouteAdded, subscription, subscription.IsDurable ? 1 : 0);
         }
     }
 
@@ -237,9 +248,14 @@ internal sealed partial class RouteTable
 
         if (subscription.Group is null)
         {
-            if (AllOf(subscription.Filter)?.Exists(other => other.Group is null) != true)
+            var left = AllOf(subscription.Filter);
+            if (left?.Exists(other => other.Group is null) != true)
             {
                 Announce(LinkItemKind.RouteRemoved, subscription, 0);
+            }
+            else if (subscription.IsDurable && !left.Exists(IsPlainAndDurable))
+            {
+                Announce(LinkItemKind.RouteAdded, subscription, 0);
             }
 
             return;
@@ -257,6 +273,8 @@ internal sealed partial class RouteTable
             peer.PumpSoon();
         }
     }
+
+    private static bool IsPlainAndDurable(Subscription subscription) => subscription.Group is null && subscription.IsDurable;
 
     private bool IsOnly(Subscription subscription) =>
         AllOf(subscription.Filter)?.Exists(other => other.Group is null && other != subscription) != true;

@@ -11,6 +11,7 @@ internal sealed class Subscription
     {
         Session = session;
         Record = record;
+        IsDurable = session.IsDurable;
         if (TopicFilter.TrySplitShared(record.Filter, out var group, out var inner))
         {
             Group = group.ToString();
@@ -25,6 +26,12 @@ internal sealed class Subscription
     public ClientSession Session { get; }
 
     public SubscriptionRecord Record { get; }
+
+    /// <summary>
+    /// Its session was durable when it was subscribed, so that a silo which dies leaves it to others. It may have become transient since,
+    /// never the other way round.
+    /// </summary>
+    public bool IsDurable { get; }
 
     /// <summary>Filter without a <c>$share</c> prefix, UTF-8.</summary>
     public byte[] Filter { get; }

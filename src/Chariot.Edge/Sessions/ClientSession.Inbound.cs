@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Chariot.Abstractions;
 using Chariot.Edge.Codec;
 using Chariot.Edge.Connections;
@@ -35,6 +36,15 @@ internal sealed partial class ClientSession
         lock (Gate)
         {
             return _inbound.TryGetValue(packetId, out committed);
+        }
+    }
+
+    /// <summary>Ids that are in the store and that its client has not released.</summary>
+    public ImmutableArray<ushort> CommittedInbound()
+    {
+        lock (Gate)
+        {
+            return [.. _inbound.Where(entry => entry.Value).Select(entry => entry.Key)];
         }
     }
 

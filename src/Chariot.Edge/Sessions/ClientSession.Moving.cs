@@ -14,14 +14,24 @@ namespace Chariot.Edge.Sessions;
 /// </summary>
 internal sealed partial class ClientSession
 {
-    private List<long>? _storedSinceGivenUp;
+    private HashSet<long>? _storedSinceGivenUp;
     private List<HeldDelivery>? _arriving;
     private bool _released;
     private long _arrivalId;
     private HashSet<long>? _knownElsewhere;
+    private TaskCompletionSource? _left;
 
     /// <summary>Its client is on another silo.</summary>
     public bool IsGivenUp => _storedSinceGivenUp is not null;
+
+    /// <summary>Completes when a session that was given up is not here any more.</summary>
+    public Task WhenLeftAsync()
+    {
+        lock (Gate)
+        {
+            return Ended || !IsGivenUp ? Task.CompletedTask : (_left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
 
     /// <summary>Waits for its old owner; null when it need not.</summary>
     public Task<bool>? Arrival { get; set; }
@@ -82,6 +92,23 @@ internal sealed partial class ClientSession
         }
     }
 
+    /// <summary>A QoS 2 publish that is still to be routed here, when this session has left: it is stored now, and not again then.</summary>
+    public void DeliverBeforeLeaving(ApplicationMessage message, Target target, FlushBatch batch)
+    {
+        var qos = message.QualityOfService < target.Qos ? message.QualityOfService : target.Qos;
+        lock (Gate)
+        {
+            if (qos == QualityOfService.AtMostOnce || _storedSinceGivenUp?.Contains(message.Id) != false)
+            {
+                return;
+            }
+
+            var job = new PublishJob(Services, message, storesFirst: false, makeTicket: null) { IsAdmitted = true };
+            Deliver(job, target, qos, message.Retain && target.RetainAsPublished, batch);
+            job.Submit();
+        }
+    }
+
     /// <summary>Takes nothing more; returns what it stored meanwhile. Complete when the store has been flushed.</summary>
     public ReleasedSession Release()
     {
@@ -94,11 +121,14 @@ internal sealed partial class ClientSession
                 _waitingBytes,
                 _lastSequence,
                 [.. _storedSinceGivenUp ?? []],
-                [.. _inbound.Where(entry => entry.Value).Select(entry => entry.Key)]);
+                CommittedInbound());
         }
     }
 
-    /// <summary>Goes on with what its old owner left in the store; what came here meanwhile is stored behind it.</summary>
+    /// <summary>
+    /// Goes on with what its old owner left in the store; what came here meanwhile is stored behind it. Given up in the meantime it does the
+    /// same, for the next owner.
+    /// </summary>
     public void Arrive(ReleasedSession state, long epoch, FlushBatch batch)
     {
         List<PublishTicket> settled = [];
@@ -143,6 +173,9 @@ internal sealed partial class ClientSession
             {
                 Services.Store.Submit(work);
             }
+
+            // While it was on its way to here a message could match three silos: the next owner is told of all that two of them had.
+            _storedSinceGivenUp?.UnionWith(known);
         }
 
         settled.ForEach(ticket => ticket.Complete(batch));
@@ -151,21 +184,37 @@ internal sealed partial class ClientSession
     /// <summary>Sequences of an owner are above those of every earlier one: 2^12 more per microsecond of its epoch.</summary>
     public static long FirstSequence(long epoch) => epoch << 12;
 
+    /// <summary>Nothing is under way here any more that an earlier owner has as well.</summary>
+    public void ForgetKnownElsewhere()
+    {
+        lock (Gate)
+        {
+            _knownElsewhere = null;
+        }
+    }
+
     /// <summary>
-    /// A QoS 2 publish that other silos had before it is routed here: when it was published, this session was still one of theirs.
+    /// A message that an earlier owner has stored, and that was slower on its way to here; or a QoS 2 publish that other silos had before it
+    /// is routed here: when it was published, this session was still one of theirs.
     /// </summary>
     private bool WasElsewhere(PublishJob job) =>
-        job.Forwarded is not null && _arrivalId != 0 && (job.Message.Id < _arrivalId || _knownElsewhere?.Contains(job.Message.Id) == true);
+        ((job.Forwarded is not null || job.IsFromPeer) && _knownElsewhere?.Contains(job.Message.Id) == true)
+        || (job.Forwarded is not null && ((_arrivalId != 0 && job.Message.Id < _arrivalId) || _storedSinceGivenUp?.Contains(job.Message.Id) == true));
 
     private void Hold(PublishJob job, Target target, QualityOfService qos, bool retain) =>
         _arriving!.Add(new HeldDelivery(job.Message, qos, retain, target.SubscriptionIdentifiers, job.TicketForTarget()));
 
-    private void ReleaseHeld(List<PublishTicket> tickets)
+    private void ReleaseHeld(List<PublishTicket> tickets, bool failed)
     {
         foreach (var one in _arriving ?? [])
         {
             if (one.Ticket is not null)
             {
+                if (failed)
+                {
+                    one.Ticket.Fail(ReasonCode.ImplementationSpecificError);
+                }
+
                 tickets.Add(one.Ticket);
             }
         }

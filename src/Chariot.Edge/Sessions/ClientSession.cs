@@ -147,10 +147,12 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             }
 
             Ended = true;
+            // Rows that are on their way stay as well.
+            _released |= keepsRows;
             connection = _connection;
             _connection = null;
             CollectTickets(tickets, keepsRows ? null : moving);
-            ReleaseHeld(tickets);
+            ReleaseHeld(tickets, failed: keepsRows);
             _inflight.Clear();
             _queue.Clear();
             _unpersisted.Clear();
@@ -160,6 +162,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
             TellOfRoom();
         }
 
+        _left?.TrySetResult();
         foreach (var ticket in tickets)
         {
             ticket.Complete(batch);
@@ -229,9 +232,21 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
                 return;
             }
 
+            if (moving is null && delivery.Durability == Durability.Submitted)
+            {
+                // The store answers for it, and its row goes with the session.
+                return;
+            }
+
             delivery.Done = true;
             if (delivery.TakeTicket() is { } ticket)
             {
+                if (moving is null)
+                {
+                    // In nobody's hands but this session's: its publisher may not take it for safe.
+                    ticket.Fail(ReasonCode.ImplementationSpecificError);
+                }
+
                 tickets.Add(ticket);
             }
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Chariot.Abstractions.Access;
 using Chariot.Abstractions.Sessions;
 using Chariot.Abstractions.Topics;
@@ -20,16 +21,22 @@ internal sealed class SessionRegistry
         services.Redelivery = new SharedRedelivery(routes, services);
     }
 
-    // Client ids whose session another silo has taken, with the epoch and the moment.
-    private readonly ConcurrentDictionary<string, (long Epoch, long At)> _givenUp = new(StringComparer.Ordinal);
+    // Client ids whose session other silos have taken, with the epochs, rising, and the moment of the last.
+    private readonly ConcurrentDictionary<string, (ImmutableArray<long> Epochs, long At)> _givenUp = new(StringComparer.Ordinal);
 
     /// <summary>Far longer than a CONNECT may take, milliseconds.</summary>
     private const long GivenUpIsRemembered = 60_000;
+
+    /// <summary>Of one client id: far more than can be between CONNECTs that are under way.</summary>
+    private const int EpochsRemembered = 16;
 
     /// <summary>Entries at which old ones are looked for.</summary>
     private const int ManyGivenUp = 10_000;
 
     public int Count => _sessions.Count;
+
+    /// <summary>CONNECTs on their way to their session.</summary>
+    public SessionOpenings Openings { get; } = new();
 
     /// <summary>
     /// Another silo has the session from <paramref name="epoch"/> on. Called before the session is looked for: a CONNECT under way here may
@@ -38,7 +45,7 @@ internal sealed class SessionRegistry
     public void RememberGivenUp(string clientId, long epoch)
     {
         var now = Environment.TickCount64;
-        _givenUp.AddOrUpdate(clientId, (epoch, now), (_, known) => (Math.Max(known.Epoch, epoch), now));
+        _givenUp.AddOrUpdate(clientId, ([epoch], now), (_, known) => ([.. known.Epochs.Append(epoch).Order().TakeLast(EpochsRemembered)], now));
         if (_givenUp.Count > ManyGivenUp)
         {
             foreach (var old in _givenUp.Where(entry => now - entry.Value.At > GivenUpIsRemembered).ToList())
@@ -48,9 +55,19 @@ internal sealed class SessionRegistry
         }
     }
 
-    /// <summary>The epoch of the silo that has taken the session after <paramref name="epoch"/>; null when none has.</summary>
-    public long? TakenAfter(string clientId, long epoch) =>
-        _givenUp.TryGetValue(clientId, out var taken) && taken.Epoch > epoch ? taken.Epoch : null;
+    /// <summary>The epoch of the first silo that has taken the session after <paramref name="epoch"/>: it fetches it; null when none has.</summary>
+    public long? TakenAfter(string clientId, long epoch)
+    {
+        foreach (var taken in _givenUp.TryGetValue(clientId, out var known) ? known.Epochs : [])
+        {
+            if (taken > epoch)
+            {
+                return taken;
+            }
+        }
+
+        return null;
+    }
 
     public IEnumerable<ClientSession> All => _sessions.Values;
 
@@ -60,8 +77,9 @@ internal sealed class SessionRegistry
     /// The session to go on with after the grain has opened it: the one held here when it is the same, else a new one with the
     /// subscriptions given. What was held before under the client id ends.
     /// </summary>
+    /// <param name="expirySeconds">Of a new session, from the moment that others can see it.</param>
     /// <param name="arrives">A new session waits for what its last owner has.</param>
-    public ClientSession Open(string clientId, Principal principal, OpenSessionResult opened, bool arrives, FlushBatch batch)
+    public ClientSession Open(string clientId, Principal principal, OpenSessionResult opened, uint expirySeconds, bool arrives, FlushBatch batch)
     {
         while (true)
         {
@@ -72,6 +90,7 @@ internal sealed class SessionRegistry
             }
 
             var session = new ClientSession(clientId, opened.SessionId, principal, _services) { Epoch = opened.Epoch };
+            session.SetExpiry(expirySeconds);
             if (arrives)
             {
                 session.BeginArrival();
@@ -104,13 +123,20 @@ internal sealed class SessionRegistry
         var session = new ClientSession(record.ClientId, record.SessionId, record.Principal, _services) { Epoch = record.Epoch, Will = record.Will };
         session.SetExpiry(record.ExpirySeconds);
         session.SetAway(record.DisconnectedAt ?? _services.Time.GetUtcNow());
+        ClientSession? replaced = null;
         if (adoption is not null)
         {
             session.Adoption = adoption;
             session.BeginArrival();
             if (!_sessions.TryAdd(record.ClientId, session))
             {
-                return null;
+                // One that was given up to the silo that is gone now will not be fetched any more.
+                if (Find(record.ClientId) is not { IsGivenUp: true } left || left.Epoch > record.Epoch || !_sessions.TryUpdate(record.ClientId, session, left))
+                {
+                    return null;
+                }
+
+                replaced = left;
             }
         }
         else
@@ -121,6 +147,12 @@ internal sealed class SessionRegistry
         foreach (var subscription in record.Subscriptions)
         {
             Subscribe(session, subscription);
+        }
+
+        if (replaced is not null)
+        {
+            RemoveRoutes(replaced);
+            replaced.End(FlushBatch.Current, keepsRows: true);
         }
 
         return session;

@@ -25,6 +25,9 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
     /// <summary>The other edges of the cluster.</summary>
     public PeerSet Peers { get; } = new(time);
 
+    /// <summary>QoS 2 publishes that are routed here when other silos have them.</summary>
+    public OpenPublishes OpenPublishes { get; } = new();
+
     /// <summary>Gives message ids; null in a kit that makes its own.</summary>
     public MessageIds? Ids { get; set; }
 

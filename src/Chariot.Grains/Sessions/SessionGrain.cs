@@ -52,7 +52,7 @@ internal sealed partial class SessionGrain(
             return Refuse(ReasonCode.NotAuthorized);
         }
 
-        if (existing is { DisconnectedAt: null } && !MayTakeOver(request.Address))
+        if (existing is { DisconnectedAt: null } && !await MayTakeOverAsync(existing, request.Address))
         {
             return Refuse(ReasonCode.ConnectionRateExceeded);
         }

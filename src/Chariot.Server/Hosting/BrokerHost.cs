@@ -25,6 +25,9 @@ internal static class BrokerHost
     public const int Fatal = 1;
     public const int ConfigurationError = 2;
 
+    /// <summary>The other silos have declared this one dead: it has to be started again.</summary>
+    public const int DeclaredDead = 3;
+
     public static async Task<int> RunAsync(string[] args)
     {
         var notHardened = ProcessHardening.Apply();

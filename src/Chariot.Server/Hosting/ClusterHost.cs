@@ -158,6 +158,7 @@ internal static class ClusterHost
 #pragma warning restore ORLEANSEXP003
         silo.AddChariotGrains();
         silo.AddChariotCluster(options.NodeName, masterKey);
+        silo.Services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler, SiloEnd>());
     }
 
     /// <summary>By default a hung silo is noticed after a minute (docs/adr/0012).</summary>

@@ -33,4 +33,10 @@ internal sealed partial class ServerLog(ILogger<ServerLog> logger)
 
     [LoggerMessage(5303, LogLevel.Warning, "Node {Node} is listed in membership as Active and does not answer; this node of the same name starts all the same")]
     public partial void NamesakeSilent(string node);
+
+    [LoggerMessage(5305, LogLevel.Critical, "The other nodes have declared node {Node} dead while it did not answer, and have taken its clients' sessions over. It ends with exit code 3 and has to be started again, which systemd, Compose and Kubernetes do by themselves. If this repeats, look for what stops it for seconds: too little CPU or memory, a suspended machine, a broken network. ({Reason})")]
+    public partial void DeclaredDead(string node, string reason);
+
+    [LoggerMessage(5306, LogLevel.Critical, "Node {Node} cannot take part in the cluster any more and ends with exit code 1; start it again. If this repeats, check that the store is reachable. ({Reason})")]
+    public partial void SiloFailed(Exception error, string node, string reason);
 }

@@ -12,6 +12,7 @@ internal sealed class FakeMessageStore : IMessageStore, IStoreTransaction
     private readonly SortedDictionary<(long Session, long Sequence), StoredDelivery> _rows = [];
     private readonly Dictionary<long, ApplicationMessage> _messages = [];
     private readonly HashSet<(long Session, ushort PacketId)> _inbound = [];
+    private readonly Dictionary<long, long> _fences = [];
 
     public event Action? GroupCompleted;
 
@@ -97,9 +98,18 @@ internal sealed class FakeMessageStore : IMessageStore, IStoreTransaction
                 continue;
             }
 
-            lock (_gate)
+            try
             {
-                work.Apply(this);
+                // A fence comes before anything is changed.
+                lock (_gate)
+                {
+                    work.Apply(this);
+                }
+            }
+            catch (SessionFencedException fenced)
+            {
+                work.OnFailed(fenced);
+                continue;
             }
 
             work.OnCommitted();
@@ -128,15 +138,26 @@ internal sealed class FakeMessageStore : IMessageStore, IStoreTransaction
 
     public Task<IReadOnlyList<StoredQueueSize>> ReadQueuesAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
-    public Task<IReadOnlyList<(long SessionId, ushort PacketId)>> ReadInboundAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public Task<IReadOnlyList<(long SessionId, ushort PacketId)>> ReadInboundAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<(long, ushort)>>([.. _inbound]);
+        }
+    }
 
     public IAsyncEnumerable<ApplicationMessage> ReadRetainedAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<long>> ReadSessionIdsAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
-    /// <summary>Nobody else writes to it.</summary>
     void IStoreTransaction.Fence(long sessionId, long epoch)
     {
+        if (_fences.GetValueOrDefault(sessionId) is var fence && fence > epoch)
+        {
+            throw new SessionFencedException(sessionId, epoch, fence);
+        }
+
+        _fences[sessionId] = epoch;
     }
 
     void IStoreTransaction.PutMessage(ApplicationMessage message) => _messages.TryAdd(message.Id, message);

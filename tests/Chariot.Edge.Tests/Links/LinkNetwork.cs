@@ -1,4 +1,5 @@
 using System.Net;
+using Chariot.Abstractions.Configuration;
 using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Topics;
 using Chariot.Edge.Codec;
@@ -212,7 +213,7 @@ internal sealed class ClusterEdge : IDisposable
         var deliveries = new PeerDeliveries(Kit.Routes, Kit.Router, Kit.RetainedMessages, Kit.Services, Kit.Ids);
         var links = new Links(network, this);
         var adoptions = new SessionAdoption(null!, null!, null!, Kit.Sessions, null!, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance));
-        Peers = new EdgePeers(links, Kit.Routes, Kit.RetainedMessages, Kit.Connections, deliveries, null!, adoptions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance))
+        Peers = new EdgePeers(links, Kit.Routes, Kit.RetainedMessages, Kit.Connections, deliveries, null!, adoptions, Kit.Services, new ConfigurationLease(new(Required: false)), new PeerLog(NullLogger<PeerLog>.Instance))
         {
             Schedule = network.Enqueue,
         };

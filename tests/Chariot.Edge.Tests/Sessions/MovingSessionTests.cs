@@ -1,4 +1,9 @@
+using Chariot.Abstractions;
+using Chariot.Abstractions.Access;
+using Chariot.Abstractions.Sessions;
 using Chariot.Abstractions.Topics;
+using Chariot.Edge.Connections;
+using Chariot.Edge.Links;
 using Chariot.Edge.Sessions;
 using Chariot.Edge.Tests.Kit;
 
@@ -86,6 +91,67 @@ public sealed class MovingSessionTests : IDisposable
 
         Assert.Equal(3, _store.Rows(Id).Count);
         Assert.Equal(ClientSession.FirstSequence(5) + 1, _store.Rows(Id).Single(row => row.Message.Id == 2).Sequence);
+    }
+
+    /// <summary>Its client repeats it at the new edge.</summary>
+    [Fact]
+    public async Task Release_NamesAQos2PublishOfItsClient_ThatWasStillBeingStored()
+    {
+        var opened = new OpenSessionResult(ReasonCode.Success, 1, Id, false, [], 0);
+        var session = _old.Sessions.Open("c", Principal.Anonymous, opened, 3600, arrives: false, FlushBatch.Current);
+        session.Access = new ClientAccess(AccessControlList.Everything);
+        var connection = _old.Connect(session, new ScriptedTransport());
+        var handOver = new SessionHandOver(_old.Sessions, _old.Routes, null!, _old.Connections, _old.Services);
+        _old.Receive(connection, EdgeKit.PublishPacket("x", "twice?", qos: 2, id: 9));
+
+        handOver.GiveUp("c", 5);
+        var releasing = handOver.ReleaseAsync("c", 5, discard: false);
+        Assert.False(releasing.IsCompleted);
+        _store.Commit();
+
+        Assert.Equal<ushort>([9], (await releasing)!.Inbound);
+    }
+
+    [Fact]
+    public async Task Release_WaitsForTheQos2PublishesOfItsClient_ThatAreOnTheirWayToOtherSilos()
+    {
+        var opened = new OpenSessionResult(ReasonCode.Success, 1, Id, false, [], 0);
+        _old.Sessions.Open("c", Principal.Anonymous, opened, 3600, arrives: false, FlushBatch.Current);
+        var handOver = new SessionHandOver(_old.Sessions, _old.Routes, null!, _old.Connections, _old.Services);
+        var own = new ApplicationMessage { Id = 3, Topic = "t/1"u8.ToArray(), Payload = default, QualityOfService = QualityOfService.ExactlyOnce, Publisher = "c" };
+        var number = _old.Services.OpenPublishes.Begin(own, _old.Routes.GetTopic("t/1"u8));
+
+        handOver.GiveUp("c", 5);
+        var releasing = handOver.ReleaseAsync("c", 5, discard: false);
+        Assert.Equal(0, _store.Pending);
+        _old.Services.OpenPublishes.End(number);
+        while (!releasing.IsCompleted)
+        {
+            _store.Commit();
+        }
+
+        Assert.NotNull(await releasing);
+    }
+
+    /// <summary>The other silo may be the one that the session goes to, and settles it when it has the session.</summary>
+    [Fact]
+    public async Task Release_TakesAlong_AQos2PublishThatWaitsForAnotherSilo()
+    {
+        var opened = new OpenSessionResult(ReasonCode.Success, 1, Id, false, [All], 0);
+        var session = _old.Sessions.Open("c", Principal.Anonymous, opened, 3600, arrives: false, FlushBatch.Current);
+        session.Access = new ClientAccess(AccessControlList.Everything);
+        var handOver = new SessionHandOver(_old.Sessions, _old.Routes, null!, _old.Connections, _old.Services);
+        var waits = new ApplicationMessage { Id = 3, Topic = "t/1"u8.ToArray(), Payload = default, QualityOfService = QualityOfService.ExactlyOnce, Publisher = "another" };
+        var number = _old.Services.OpenPublishes.Begin(waits, _old.Routes.GetTopic("t/1"u8));
+
+        handOver.GiveUp("c", 5);
+        var releasing = handOver.ReleaseAsync("c", 5, discard: false);
+        _store.Commit();
+        var released = (await releasing)!;
+        _old.Services.OpenPublishes.End(number);
+
+        Assert.Equal<long>([3L], released.Held);
+        Assert.Equal([3L], _store.Rows(Id).Select(row => row.Message.Id));
     }
 
     private static void Publish(EdgeKit kit, long id, string payload) => kit.Do(batch =>

@@ -13,7 +13,7 @@ public sealed class TakenSessionTests : IDisposable
     [Fact]
     public void GiveUp_OfASessionThatIsNotHereYet_IsRemembered()
     {
-        var handOver = new SessionHandOver(_kit.Sessions, null!, _kit.Connections, _kit.Services);
+        var handOver = new SessionHandOver(_kit.Sessions, _kit.Routes, null!, _kit.Connections, _kit.Services);
 
         handOver.GiveUp("c", 7);
 
@@ -22,12 +22,15 @@ public sealed class TakenSessionTests : IDisposable
         Assert.Null(_kit.Sessions.TakenAfter("other", 6));
     }
 
+    /// <summary>The one that comes next fetches the session; those after it fetch it there.</summary>
     [Fact]
-    public void OfTwoTakers_TheLaterEpochIsRemembered_WhicheverComesFirst()
+    public void OfTwoTakers_TheNextOneCounts_WhicheverIsHeardOfFirst()
     {
         _kit.Sessions.RememberGivenUp("c", 9);
-        _kit.Sessions.RememberGivenUp("c", 8);
+        _kit.Sessions.RememberGivenUp("c", 7);
 
+        Assert.Equal(7, _kit.Sessions.TakenAfter("c", 6));
         Assert.Equal(9, _kit.Sessions.TakenAfter("c", 8));
+        Assert.Null(_kit.Sessions.TakenAfter("c", 9));
     }
 }

@@ -13,6 +13,14 @@ internal sealed class TestEdgeLink(string node) : IEdgeLink
     public ConcurrentQueue<string> Abandoned { get; } = [];
     public ConcurrentQueue<(string ClientId, long Epoch)> GivenUp { get; } = [];
 
+    private int _looks;
+
+    /// <summary>How often it has been asked for a client.</summary>
+    public int Looks => Volatile.Read(ref _looks);
+
+    /// <summary>The client whose session it has; null for none.</summary>
+    public ClientDescription? Client { get; set; }
+
     public Func<Task>? OnApply { get; set; }
     public Func<Task>? OnGiveUp { get; set; }
 
@@ -55,7 +63,12 @@ internal sealed class TestEdgeLink(string node) : IEdgeLink
     public Task<ImmutableArray<ClientDescription>> GetClientsAsync(string? after, int limit) => throw new NotSupportedException("No grain asks this.");
     public Task<ClientMatches> FindClientsAsync(ClientSearch search) => throw new NotSupportedException("No grain asks this.");
     public Task<ImmutableArray<RetainedLevel>> GetRetainedLevelsAsync(string? under, string? after, int limit) => throw new NotSupportedException("No grain asks this.");
-    public Task<ClientDescription?> GetClientAsync(string clientId) => throw new NotSupportedException("No grain asks this.");
+    public Task<ClientDescription?> GetClientAsync(string clientId)
+    {
+        Interlocked.Increment(ref _looks);
+        return Task.FromResult(Client);
+    }
+
     public Task<bool> DisconnectAsync(string clientId, bool removeSession) => throw new NotSupportedException("No grain asks this.");
     public Task<ImmutableArray<RetainedDescription>> GetRetainedAsync(string filter, string? after, int limit) => throw new NotSupportedException("No grain asks this.");
     public Task<bool> DeleteRetainedAsync(string topic) => throw new NotSupportedException("No grain asks this.");

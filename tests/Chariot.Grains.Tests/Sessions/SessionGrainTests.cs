@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Chariot.Abstractions;
 using Chariot.Abstractions.Access;
 using Chariot.Abstractions.Configuration;
+using Chariot.Abstractions.Edges;
 using Chariot.Abstractions.Sessions;
 using Chariot.Abstractions.Stores;
 using Chariot.Abstractions.Topics;
@@ -98,10 +99,42 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
                 && _kit.Cluster.TryGetGrainContext(Session.GetGrainId(), out var context) && context!.Address.SiloAddress!.Equals(onTwoSilos ? B : A));
         }
 
+        _kit.Link(A).Client = _kit.Link(B).Client = new ClientDescription { ClientId = _clientId, Node = "there", Connected = true };
         Assert.Equal(ReasonCode.ConnectionRateExceeded, (await OpenAsync(onTwoSilos ? B : A, expiry: 0)).Reason);
         Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(there.Epoch, "a/c")).Reasons[0]);
         _kit.Time.Advance(TimeSpan.FromSeconds(11));
         Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 0)).Reason);
+    }
+
+    /// <summary>Its new CONNECT is faster than what its old silo has to say about the end of the last one.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ClientThatMovesFasterThanItsSilosTell_DoesNotFight(bool isKnown)
+    {
+        for (var i = 0; i < 12; i++)
+        {
+            var silo = i % 2 == 0 ? A : B;
+            Assert.Equal(ReasonCode.Success, (await OpenAsync(silo, expiry: 100, clean: false)).Reason);
+            _kit.Link(silo).Client = isKnown ? new ClientDescription { ClientId = _clientId, Node = "left", Connected = false, DisconnectedAt = DateTimeOffset.UnixEpoch } : null;
+        }
+    }
+
+    [Fact]
+    public async Task ClientWhoseEndIsOnItsWayToItsEdge_IsWaitedFor()
+    {
+        var there = new ClientDescription { ClientId = _clientId, Node = "there", Connected = true };
+        for (var i = 0; i < 6; i++)
+        {
+            Assert.Equal(ReasonCode.Success, (await OpenAsync(A, expiry: 100, clean: false)).Reason);
+        }
+
+        _kit.Link(A).Client = there;
+        var opening = OpenAsync(B, expiry: 100, clean: false);
+        await Eventually.HoldsAsync(() => _kit.Link(A).Looks > 0);
+        _kit.Link(A).Client = there with { Connected = false, DisconnectedAt = DateTimeOffset.UnixEpoch };
+
+        Assert.Equal(ReasonCode.Success, (await opening).Reason);
     }
 
     [Fact]

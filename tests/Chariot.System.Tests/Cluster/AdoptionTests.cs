@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Chariot.TestKit;
 using Chariot.TestKit.Broker;
@@ -36,18 +37,32 @@ public class AdoptionTests
         await using var testator = await RawMqttClient.ConnectAsync(brokers[1].Ports.Mqtt, new ConnectPacket { ClientId = "testator", WillTopic = "will/1", WillPayload = Encoding.UTF8.GetBytes("gone"), WillQos = 1 });
         await using var publisher = await RawMqttClient.ConnectAsync(brokers[0].Ports.Mqtt, new ConnectPacket { ClientId = "publisher" });
 
+        // Nobody adopts this one: it dies with its silo.
+        await using var fleeting = await RawMqttClient.ConnectAsync(brokers[1].Ports.Mqtt, new ConnectPacket { ClientId = "fleeting" });
+        await fleeting.SubscribeAsync("fleeting/#", 2);
+        await using var other = await RawMqttClient.ConnectAsync(brokers[0].Ports.Mqtt, new ConnectPacket { ClientId = "other" });
+        var toTransient = Task.FromResult(TimeSpan.Zero);
+        var toDurable = TimeSpan.Zero;
+
         const int Count = 60;
         for (var i = 0; i < Count; i++)
         {
             if (i == Count / 2)
             {
                 await brokers[1].Kill9Async();
+                toTransient = TimeAsync(() => PublishBothAsync(other));
             }
+
+            var began = Stopwatch.GetTimestamp();
 
             // Acknowledged only when the session is adopted, once its silo is dead.
             await PublishAsync(publisher, "data/1", $"{i}", 1);
             await PublishAsync(publisher, "data/2", $"{i}", 2);
+            toDurable = TimeSpan.FromTicks(Math.Max(toDurable.Ticks, Stopwatch.GetElapsedTime(began).Ticks));
         }
+
+        // Bounded by the patience of PublishAsync.
+        Drill.Report(FormattableString.Invariant($"kill -9: a publisher to a transient subscriber there was acknowledged after {(await toTransient).TotalSeconds:0.0} s, one to durable subscribers after {toDurable.TotalSeconds:0.0} s"));
 
         for (var qos = 1; qos <= 2; qos++)
         {
@@ -64,6 +79,19 @@ public class AdoptionTests
 
         Assert.Equal("gone", (await heir.ReadPublishAsync(Long)).PayloadText);
         Assert.Empty(await heir.DrainPublishesAsync());
+    }
+
+    private static async Task PublishBothAsync(RawMqttClient publisher)
+    {
+        await PublishAsync(publisher, "fleeting/1", "nobody", 1);
+        await PublishAsync(publisher, "fleeting/2", "nobody", 2);
+    }
+
+    private static async Task<TimeSpan> TimeAsync(Func<Task> work)
+    {
+        var began = Stopwatch.GetTimestamp();
+        await work();
+        return Stopwatch.GetElapsedTime(began);
     }
 
     private static async Task PublishAsync(RawMqttClient publisher, string topic, string payload, int qos)
