@@ -62,6 +62,7 @@ public static class EdgeServiceCollectionExtensions
 
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionSweep>();
+        services.AddSingleton<ConnectionDrain>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<ServedCertificateProbe>();
         services.AddSingleton<UntrustedConnections>();

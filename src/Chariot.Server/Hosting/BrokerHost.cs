@@ -25,6 +25,8 @@ internal static class BrokerHost
     public const int Fatal = 1;
     public const int ConfigurationError = 2;
 
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(60);
+
     public static async Task<int> RunAsync(string[] args)
     {
         var notHardened = ProcessHardening.Apply();
@@ -80,6 +82,8 @@ internal static class BrokerHost
         var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: !options.IsClustered);
         var services = builder.Services;
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
+        // A drain takes up to 20 s, and the silo hands its grains over after that.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime);
         services.AddSingleton<ServerLog>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
@@ -199,12 +203,12 @@ internal static class BrokerHost
         if (options.IsEdge)
         {
             await services.GetRequiredService<IEdgeStart>().OpenAsync(app.Lifetime.ApplicationStopping);
-            services.GetRequiredService<StartProgress>().IsReady = true;
+            services.GetRequiredService<StartProgress>().Ready();
             log.Ready(options.NodeName);
         }
         else
         {
-            services.GetRequiredService<StartProgress>().IsReady = true;
+            services.GetRequiredService<StartProgress>().Ready();
             log.ReadyToAdminister(options.NodeName);
         }
     }
