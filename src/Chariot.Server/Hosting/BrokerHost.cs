@@ -37,7 +37,9 @@ internal static class BrokerHost
         }
         catch (Exception error) when (error is OptionsValidationException or MasterKeyException or StoreUnavailableException or FormatException or InvalidDataException)
         {
-            return Refuse(error.Message);
+            // What supervises the process starts it again after 1, and not after 2.
+            var code = Refuse(error.Message);
+            return error is StoreUnavailableException { IsUnreachable: true } ? Fatal : code;
         }
 
         await using (app)

@@ -62,7 +62,7 @@ public class SiloKillDrill
         }
 
         var report = await load.FinishAsync();
-        Drill.Report($"kill -9 of a silo ({store}): {kills} kills, longest time without service {string.Join(", ", gaps)}; wills {wills.Count} of {kills * Wills}, more than once {wills.Count(will => will.Value > 1)}; {report}; seed {Drill.Seed}");
+        Drill.Report($"kill -9 of a silo ({store}): {kills} kills, longest time without service {string.Join(", ", gaps)}; wills {wills.Count} of {kills * Wills}, more than once {wills.Count(will => will.Value > 1)}; {load.Rate}; {report}; seed {Drill.Seed}");
         Assert.True(report.IsClean, report + cluster.Complaints());
         Assert.Equal(kills * Wills, wills.Count);
         Assert.All(wills, will => Assert.Equal(1, will.Value));
@@ -92,7 +92,7 @@ public class SiloKillDrill
         }
 
         var report = await load.FinishAsync();
-        Drill.Report($"rolling restart ({store}): longest time without service per restart {string.Join(", ", gaps)}; drained in {string.Join(", ", stops)}; {report}");
+        Drill.Report($"rolling restart ({store}): longest time without service per restart {string.Join(", ", gaps)}; drained in {string.Join(", ", stops)}; {load.Rate}; {report}");
         Assert.True(report.IsClean, report + cluster.Complaints());
     }
 }

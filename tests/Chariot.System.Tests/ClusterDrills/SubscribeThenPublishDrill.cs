@@ -24,13 +24,13 @@ public class SubscribeThenPublishDrill
         var count = Drill.Pick(300, 10_000);
         await using var cluster = await DrillCluster.StartAsync(store);
         using var over = new CancellationTokenSource();
-        var churning = store == "postgres" ? ChurnAsync(cluster, over.Token) : Task.FromResult(0);
+        var churning = Drill.IsLong || store == "postgres" ? ChurnAsync(cluster, over.Token) : Task.FromResult(0);
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(lane => LaneAsync(cluster, lane, count / 4)));
         await over.CancelAsync();
         var churns = await churning;
 
-        Drill.Report($"subscribe then publish ({store}): {_done} times on different silos, {churns} joins and leaves meanwhile, missed {_missed.Count}, SUBSCRIBE refused {_refused}, seed {Drill.Seed}");
+        Drill.Report($"subscribe then publish ({store}): {_done} times on different silos, half of them wildcards, {churns} joins and leaves meanwhile, missed {_missed.Count}, SUBSCRIBE refused {_refused}, seed {Drill.Seed}");
         Assert.Empty(_missed);
         Assert.Equal(count, _done);
         Assert.Equal(0, _refused);
@@ -41,18 +41,20 @@ public class SubscribeThenPublishDrill
     [InlineData("azurite")]
     public async Task ARetainedMessage_AboutTheTimeOfASubscribe_IsNeverMissed(string store)
     {
-        var count = Drill.Pick(300, 10_000);
+        // The emulator's disk is the limit there, and takes the same paths.
+        var count = Drill.Pick(300, store == "postgres" ? 10_000 : 3000);
+        var lanes = Drill.Pick(30, 50);
         await using var cluster = await DrillCluster.StartAsync(store);
         using var over = new CancellationTokenSource();
-        var churning = Drill.IsLong && store == "postgres" ? ChurnAsync(cluster, over.Token) : Task.FromResult(0);
+        var churning = Drill.IsLong ? ChurnAsync(cluster, over.Token) : Task.FromResult(0);
 
-        await Task.WhenAll(Enumerable.Range(0, 30).Select(lane => RetainedLaneAsync(cluster, lane, count / 30)));
+        await Task.WhenAll(Enumerable.Range(0, lanes).Select(lane => RetainedLaneAsync(cluster, lane, count / lanes)));
         await over.CancelAsync();
         var churns = await churning;
 
         Drill.Report($"retained about a SUBSCRIBE ({store}): {_done} times, offsets -1000..1000 ms, {churns} joins and leaves meanwhile, missed {_missed.Count}, seed {Drill.Seed}");
         Assert.Empty(_missed);
-        Assert.Equal(count / 30 * 30, _done);
+        Assert.Equal(count / lanes * lanes, _done);
     }
 
     /// <summary>A fourth silo comes, serves from its first moment, and goes: in order, or killed.</summary>
