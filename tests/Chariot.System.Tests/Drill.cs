@@ -16,9 +16,9 @@ internal static class Drill
     public static T Pick<T>(T brief, T full) => IsLong ? full : brief;
 
     /// <summary>A number of things, or of seconds.</summary>
-    public static int Pick(int brief, int full) => IsLong ? Math.Max(brief, (int)(full * Scale)) : brief;
+    public static int Pick(int brief, int full) => !IsLong ? brief : full <= brief ? full : Math.Max(brief, (int)(full * Scale));
 
-    public static double Pick(double brief, double full) => IsLong ? Math.Max(brief, full * Scale) : brief;
+    public static double Pick(double brief, double full) => !IsLong ? brief : full <= brief ? full : Math.Max(brief, full * Scale);
 
     /// <summary>Figures of a drill, to stdout: they belong in the run's log whether it passes or not.</summary>
     public static void Report(string line) => Console.WriteLine($"drill: {line}");

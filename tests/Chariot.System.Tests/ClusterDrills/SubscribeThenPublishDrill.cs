@@ -26,11 +26,18 @@ public class SubscribeThenPublishDrill
         using var over = new CancellationTokenSource();
         var churning = Drill.IsLong || store == "postgres" ? ChurnAsync(cluster, over.Token) : Task.FromResult(0);
 
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(lane => LaneAsync(cluster, lane, count / 4)));
+        // Half of the publishers are processes of their own; the others share one with the subscribers, and publish sooner after SUBACK.
+        var publishers = Enumerable.Range(0, 3).Select(i => new ExternalPublisher(cluster.Port(i), Unique.Name("outside"))).ToArray();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(lane => LaneAsync(cluster, lane, count / 4, publishers: lane % 2 == 0 ? publishers : null)));
+        foreach (var publisher in publishers)
+        {
+            await publisher.DisposeAsync();
+        }
+
         await over.CancelAsync();
         var churns = await churning;
 
-        Drill.Report($"subscribe then publish ({store}): {_done} times on different silos, half of them wildcards, {churns} joins and leaves meanwhile, missed {_missed.Count}, SUBSCRIBE refused {_refused}, seed {Drill.Seed}");
+        Drill.Report($"subscribe then publish ({store}): {_done} times on different silos, half of them wildcards, half from another process, {churns} joins and leaves meanwhile, missed {_missed.Count}, SUBSCRIBE refused {_refused}, seed {Drill.Seed}");
         Assert.Empty(_missed);
         Assert.Equal(count, _done);
         Assert.Equal(0, _refused);
@@ -76,7 +83,7 @@ public class SubscribeThenPublishDrill
         }
     }
 
-    private async Task LaneAsync(DrillCluster cluster, int lane, int count, int? node = null)
+    private async Task LaneAsync(DrillCluster cluster, int lane, int count, int? node = null, ExternalPublisher[]? publishers = null)
     {
         var random = new Random(Drill.Seed + lane);
         var clients = new RawMqttClient[3];
@@ -99,7 +106,8 @@ public class SubscribeThenPublishDrill
                 continue;
             }
 
-            await clients[publisher].PublishAsync(topic, mark, random.Next(3));
+            var qos = random.Next(3);
+            await (publishers is null ? clients[publisher].PublishAsync(topic, mark, qos) : publishers[publisher].PublishAsync(topic, mark, qos));
             try
             {
                 var received = await clients[subscriber].ReadPublishAsync(Arrival);
