@@ -90,7 +90,7 @@ public sealed class MutualTlsTests(MutualTlsTests.Fixture cluster) : IClassFixtu
     {
         using var socket = new TcpClient();
         await socket.ConnectAsync(IPAddress.Loopback, cluster.One.Ports.Silo);
-        await using var tls = new SslStream(socket.GetStream(), false, (_, _, _, _) => true);
+        await using var tls = new SslStream(socket.GetStream(), false, (_, certificate, _, _) => certificate is not null);
 
         // In TLS 1.3 the refusal comes behind the client's handshake.
         var refused = await Assert.ThrowsAnyAsync<Exception>(async () =>
@@ -119,6 +119,25 @@ public sealed class MutualTlsTests(MutualTlsTests.Fixture cluster) : IClassFixtu
         }
     }
 
+    [Fact]
+    public async Task ClusterCa_InTheFolderOfOne_AddsNodes_AndOverwritesNothing()
+    {
+        using var directory = new TempDirectory();
+        var folder = directory.File("ca");
+        (await CommandLineFixture.RunWithAsync([], "cluster-ca", "--out", folder, "--node", "first")).EnsureSuccess();
+        var before = Directory.GetFiles(folder).ToDictionary(file => file, System.IO.File.ReadAllText);
+
+        Assert.Equal(2, (await CommandLineFixture.RunWithAsync([], "cluster-ca", "--out", folder, "--node", "first")).ExitCode);
+        Assert.Equal(2, (await CommandLineFixture.RunWithAsync([], "cluster-ca", "--out", folder, "--node", "authority")).ExitCode);
+        (await CommandLineFixture.RunWithAsync([], "cluster-ca", "--out", folder, "--node", "second")).EnsureSuccess();
+
+        Assert.All(before, file => Assert.Equal(file.Value, System.IO.File.ReadAllText(file.Key)));
+        foreach (var purpose in new[] { "sslserver", "sslclient" })
+        {
+            (await Command.RunAsync("openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", Path.Combine(folder, "authority.crt"), Path.Combine(folder, "second.crt"))).EnsureSuccess();
+        }
+    }
+
     /// <summary>None while the cluster is finding itself again (503).</summary>
     private static async Task<string[]> ActiveAsync(BrokerProcess node)
     {
@@ -128,7 +147,7 @@ public sealed class MutualTlsTests(MutualTlsTests.Fixture cluster) : IClassFixtu
             : [.. answer.EnsureSuccess().Body!["items"]!.AsArray().Where(item => (string?)item!["status"] == "active").Select(item => (string)item!["node"]!).Order()];
     }
 
-    public sealed class Fixture : IAsyncLifetime
+    public sealed class Fixture : IAsyncLifetime, IAsyncDisposable
     {
         private readonly TempDirectory _files = new();
         private PostgresServer _server = null!;
@@ -165,12 +184,15 @@ public sealed class MutualTlsTests(MutualTlsTests.Fixture cluster) : IClassFixtu
             (One, Two, Admin) = (await starting[0], await starting[1], await starting[2]);
         }
 
+        // xunit 2 calls this one only.
         public async Task DisposeAsync()
         {
             await _nodes.DisposeAsync();
             await _server.DisposeAsync();
             _files.Dispose();
         }
+
+        async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
         private (string Key, string Value)[] Tls(string authority, string pair) =>
         [

@@ -11,6 +11,7 @@ internal sealed class SideProbe(PartitionCluster cluster, int node, long started
 {
     public const string Password = "a-password-of-its-own";
 
+    private static readonly string[] Everything = ["#"];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private readonly List<string> _written = [];
     private readonly List<string> _credentials = [];
@@ -110,7 +111,7 @@ internal sealed class SideProbe(PartitionCluster cluster, int node, long started
             var made = await TryAsync(async () =>
             {
                 using var admin = new AdminClient(cluster.HttpPort(node), BrokerOptions.DefaultPassword);
-                var answer = await admin.PostAsync("credentials", new { username, password = Password, publishAcl = new[] { "#" }, subscribeAcl = new[] { "#" }, enabled = true });
+                var answer = await admin.PostAsync("credentials", new { username, password = Password, publishAcl = Everything, subscribeAcl = Everything, enabled = true });
                 _ = answer.Status == HttpStatusCode.Created ? answer : throw new MqttTestException($"{answer.Status}");
             });
             if (made)
