@@ -7,10 +7,10 @@ namespace Chariot.LoadGenerator;
 /// <summary>CONNECT and SUBSCRIBE, one at a time, before the run.</summary>
 internal static class Handshake
 {
-    public static Socket Connect(LoadOptions options, string clientId)
+    public static Socket Connect(LoadOptions options, int port, string clientId)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 30_000 };
-        socket.Connect(options.Host, options.Port);
+        socket.Connect(options.Host, port);
         var body = new List<byte>();
         Text(body, "MQTT");
         body.Add((byte)options.Version);

@@ -26,11 +26,12 @@ internal sealed record LoadOptions
           --qos 0|1                     of publisher and subscriber (0)
           --topics N                    topics to rotate over, all publishers together (1)
           --prefix TEXT                 first levels of every topic (bench)
-          --host H  --port N            where the broker listens (127.0.0.1, 1883)
+          --host H  --port N[,N...]     where the broker, or each silo of a cluster, listens (127.0.0.1, 1883)
+          --shift K                     with several ports: pair i publishes to silo i, and its subscriber is on silo i + K (0)
           --version 4|5                 MQTT 3.1.1 or 5.0 (4)
           --username U --password P     credential; none for anonymous
           --warmup S  --seconds S       not measured, measured (2, 5)
-          --pid N                       the broker's process, for its CPU and memory
+          --pid N[,N...]                the broker's processes, for their CPU and memory together
           --label TEXT                  repeated in the output
 
         Topics are PREFIX/CLIENTID/tNNN; a subscriber asks for PREFIX/CLIENTID/# (fan-in: PREFIX/+/#).
@@ -47,18 +48,22 @@ internal sealed record LoadOptions
     public int Topics { get; init; } = 1;
     public string Prefix { get; init; } = "bench";
     public string Host { get; init; } = "127.0.0.1";
-    public int Port { get; init; } = 1883;
+    public IReadOnlyList<int> Ports { get; init; } = [1883];
+    public int Shift { get; init; }
     public int Version { get; init; } = 4;
     public string? Username { get; init; }
     public string? Password { get; init; }
     public double Warmup { get; init; } = 2;
     public double Seconds { get; init; } = 5;
-    public int? Pid { get; init; }
+    public IReadOnlyList<int> Pids { get; init; } = [];
     public string Label { get; init; } = "";
 
     public int Publishers => Mode == LoadMode.FanOut ? 1 : Count;
 
     public int Subscribers => Mode == LoadMode.FanIn ? 1 : Count;
+
+    /// <summary>Port of the silo that the publisher, or the subscriber, of this number connects to.</summary>
+    public int PortOf(int index, bool isSubscriber) => Ports[(index + (isSubscriber ? Shift : 0)) % Ports.Count];
 
     /// <summary>Throws <see cref="FormatException"/> with one sentence.</summary>
     public static LoadOptions Parse(string[] arguments)
@@ -82,13 +87,14 @@ internal sealed record LoadOptions
                 "--topics" => options with { Topics = Number(value, 1, 1_000_000) },
                 "--prefix" => options with { Prefix = value },
                 "--host" => options with { Host = value },
-                "--port" => options with { Port = Number(value, 1, 65_535) },
+                "--port" => options with { Ports = Numbers(value, 1, 65_535) },
+                "--shift" => options with { Shift = Number(value, 0, 100) },
                 "--version" => options with { Version = Number(value, 4, 5) },
                 "--username" => options with { Username = value },
                 "--password" => options with { Password = value },
                 "--warmup" => options with { Warmup = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
-                "--pid" => options with { Pid = Number(value, 1, int.MaxValue) },
+                "--pid" => options with { Pids = Numbers(value, 1, int.MaxValue) },
                 "--label" => options with { Label = value },
                 _ => throw new FormatException($"unknown option {arguments[i]}"),
             };
@@ -96,6 +102,8 @@ internal sealed record LoadOptions
 
         return options;
     }
+
+    public static IReadOnlyList<int> Numbers(string value, int least, int most) => [.. value.Split(',').Select(part => Number(part, least, most))];
 
     private static int Number(string value, int least, int most) =>
         int.TryParse(value, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most

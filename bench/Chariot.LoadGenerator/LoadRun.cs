@@ -31,7 +31,7 @@ internal sealed unsafe class LoadRun : IDisposable
         _subscribers = new Subscriber[options.Subscribers];
         for (var i = 0; i < _subscribers.Length; i++)
         {
-            var socket = Handshake.Connect(options, $"s{run}-{i}");
+            var socket = Handshake.Connect(options, options.PortOf(i, isSubscriber: true), $"s{run}-{i}");
             var from = options.Mode switch { LoadMode.Pairs => ids[i], LoadMode.FanIn => "+", _ => ids[0] };
             Handshake.Subscribe(socket, options, $"{options.Prefix}/{from}/#");
             _subscribers[i] = new Subscriber(socket, options);
@@ -42,7 +42,7 @@ internal sealed unsafe class LoadRun : IDisposable
         _publishers = new Publisher[options.Publishers];
         for (var i = 0; i < _publishers.Length; i++)
         {
-            _publishers[i] = new Publisher(Handshake.Connect(options, ids[i]), options, ids[i], i, topics);
+            _publishers[i] = new Publisher(Handshake.Connect(options, options.PortOf(i, isSubscriber: false), ids[i]), options, ids[i], i, topics);
             _epoll.Add(_publishers[i].Handle, i);
         }
     }
@@ -60,10 +60,10 @@ internal sealed unsafe class LoadRun : IDisposable
         }
 
         Spin(_options.Warmup);
-        var (before, deliveredBefore) = (ProcessSample.Take(_options.Pid), _delivered);
+        var (before, deliveredBefore) = (ProcessSample.Take(_options.Pids), _delivered);
         var allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
         Spin(_options.Seconds);
-        var (after, delivered) = (ProcessSample.Take(_options.Pid), _delivered - deliveredBefore);
+        var (after, delivered) = (ProcessSample.Take(_options.Pids), _delivered - deliveredBefore);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - allocatedBefore;
 
         _publishing = false;

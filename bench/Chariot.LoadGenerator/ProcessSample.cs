@@ -3,13 +3,13 @@ using System.Globalization;
 
 namespace Chariot.LoadGenerator;
 
-/// <summary>CPU time and memory of this process and of the broker's at one moment, from /proc.</summary>
+/// <summary>CPU time and memory of this process and of the broker's (all silos together) at one moment, from /proc.</summary>
 internal readonly record struct ProcessSample(long At, double BrokerCpu, double OwnCpu, double BrokerResidentMb)
 {
     private const double TicksPerSecond = 100;
 
-    public static ProcessSample Take(int? broker) =>
-        new(Stopwatch.GetTimestamp(), broker is { } pid ? CpuSeconds($"{pid}") : 0, CpuSeconds("self"), broker is { } id ? ResidentMb(id) : 0);
+    public static ProcessSample Take(IReadOnlyList<int> brokers) =>
+        new(Stopwatch.GetTimestamp(), brokers.Sum(pid => CpuSeconds($"{pid}")), CpuSeconds("self"), brokers.Sum(ResidentMb));
 
     /// <summary>User and system time, seconds.</summary>
     private static double CpuSeconds(string pid)
@@ -21,7 +21,7 @@ internal readonly record struct ProcessSample(long At, double BrokerCpu, double 
         return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
     }
 
-    private static double ResidentMb(int pid)
+    public static double ResidentMb(int pid)
     {
         var line = File.ReadLines($"/proc/{pid}/status").First(candidate => candidate.StartsWith("VmRSS:", StringComparison.Ordinal));
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;

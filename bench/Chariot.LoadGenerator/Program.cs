@@ -5,6 +5,8 @@ if (args is ["--help"] or ["-h"])
     Console.WriteLine(LoadOptions.Usage);
     Console.WriteLine();
     Console.WriteLine(TlsConnectRun.Usage);
+    Console.WriteLine();
+    Console.WriteLine(FilterRun.Usage);
     return 0;
 }
 
@@ -14,6 +16,13 @@ try
     {
         Console.WriteLine(await new TlsConnectRun(connects).ExecuteAsync());
         return 0;
+    }
+
+    if (args is ["filters", .. var filters])
+    {
+        var subscribed = await new FilterRun(filters).ExecuteAsync();
+        Console.WriteLine(subscribed.Json);
+        return subscribed.Missed == 0 ? 0 : 1;
     }
 
     using var run = new LoadRun(LoadOptions.Parse(args));

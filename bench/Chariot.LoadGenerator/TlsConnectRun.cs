@@ -57,7 +57,7 @@ internal sealed class TlsConnectRun
     public async Task<string> ExecuteAsync()
     {
         var (count, concurrency) = (Number("--count", 2000), Number("--concurrency", 16));
-        int? pid = _options.ContainsKey("--pid") ? Number("--pid", 0) : null;
+        int[] pid = _options.ContainsKey("--pid") ? [Number("--pid", 0)] : [];
         // Memory counts from a broker that has seen a few clients: what the many of the warm-up leave behind would be used again.
         await WarmUpAsync(Math.Min(100, Number("--warmup", 500)), concurrency);
         var fresh = ProcessSample.Take(pid);
@@ -83,10 +83,10 @@ internal sealed class TlsConnectRun
             ["connectsPerSecond"] = Math.Round(count / seconds),
             ["p50Milliseconds"] = Math.Round(milliseconds[count / 2], 2),
             ["p99Milliseconds"] = Math.Round(milliseconds[count * 99 / 100], 2),
-            ["brokerMicrosecondsPerConnect"] = pid is null ? null : Math.Round((after.BrokerCpu - before.BrokerCpu) * 1e6 / count),
-            ["brokerCpuPercent"] = pid is null ? null : Math.Round(100 * (after.BrokerCpu - before.BrokerCpu) / seconds, 1),
-            ["brokerBytesPerIdleConnection"] = pid is null ? null : Math.Round((idle.BrokerResidentMb - fresh.BrokerResidentMb) * 1024 * 1024 / count),
-            ["brokerResidentMb"] = pid is null ? null : Math.Round(idle.BrokerResidentMb, 1),
+            ["brokerMicrosecondsPerConnect"] = pid.Length == 0 ? null : Math.Round((after.BrokerCpu - before.BrokerCpu) * 1e6 / count),
+            ["brokerCpuPercent"] = pid.Length == 0 ? null : Math.Round(100 * (after.BrokerCpu - before.BrokerCpu) / seconds, 1),
+            ["brokerBytesPerIdleConnection"] = pid.Length == 0 ? null : Math.Round((idle.BrokerResidentMb - fresh.BrokerResidentMb) * 1024 * 1024 / count),
+            ["brokerResidentMb"] = pid.Length == 0 ? null : Math.Round(idle.BrokerResidentMb, 1),
             ["generatorCpuPercent"] = Math.Round(100 * (after.OwnCpu - before.OwnCpu) / seconds, 1),
         });
     }

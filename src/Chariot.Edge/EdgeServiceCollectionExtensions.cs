@@ -71,6 +71,7 @@ public static class EdgeServiceCollectionExtensions
             provider.GetRequiredService<MemoryPressure>(),
             provider.GetRequiredService<EdgeLog>()));
         services.AddSingleton<ConnectionSweep>();
+        services.AddSingleton<ConnectionDrain>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<ServedCertificateProbe>();
         services.AddSingleton<UntrustedConnections>();

@@ -28,7 +28,10 @@ public interface IEdgeStart
     /// <summary>Loads sessions and retained messages, then accepts clients. The configuration must be in force.</summary>
     Task OpenAsync(CancellationToken cancellationToken);
 
-    /// <summary>Stops accepting, tells the clients (5.0: 0x8B), and returns when they are gone or after 5 s.</summary>
+    /// <summary>
+    /// Stops accepting, tells the clients to go (5.0: 0x8B, or 0x9C with a server reference), in a cluster in slices over at most 15 s,
+    /// and returns when they are gone or 5 s after the last was told.
+    /// </summary>
     Task CloseAsync();
 }
 
@@ -42,6 +45,7 @@ internal sealed class EdgeStart(
     RetainedMessages retainedMessages,
     ConnectionRegistry connections,
     ConnectionSweep sweep,
+    ConnectionDrain drain,
     SessionServices services,
     EdgePeers peers,
     SessionAdoption adoptions,
@@ -94,14 +98,8 @@ internal sealed class EdgeStart(
     {
         await probe.DisposeAsync();
         listeners.Close();
+        await drain.RunAsync(inSlices: options.Value.SharesStore);
         await sweep.StopAsync();
-        foreach (var connection in connections.All)
-        {
-            // 5.0 clients can be told where to go instead (section 4.13).
-            var elsewhere = feed.Current.Mqtt.ServerReference;
-            connection.Close(elsewhere is null ? Abstractions.ReasonCode.ServerShuttingDown : Abstractions.ReasonCode.UseAnotherServer, elsewhere);
-        }
-
         var deadline = Environment.TickCount64 + 5000;
         while (connections.Count > 0 && Environment.TickCount64 < deadline)
         {

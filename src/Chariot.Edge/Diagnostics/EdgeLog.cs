@@ -74,6 +74,9 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
     [LoggerMessage(1013, LogLevel.Warning, "Client {ClientId} may not have its will published any more; it was dropped")]
     public partial void WillDenied(string clientId);
 
+    [LoggerMessage(1021, LogLevel.Information, "Stopping: {Clients} clients are told to go, {Slice} at a time")]
+    public partial void Draining(int clients, int slice);
+
     [LoggerMessage(1014, LogLevel.Information, "Loaded {Sessions} durable sessions, {Subscriptions} subscriptions and {Retained} retained messages")]
     public partial void Loaded(int sessions, int subscriptions, int retained);
 

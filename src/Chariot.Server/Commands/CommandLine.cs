@@ -41,6 +41,7 @@ internal static class CommandLine
             SslCommand.Create(),
             CsrCommand.Create(),
             DevCaCommand.Create(),
+            ClusterCaCommand.Create(),
             CredentialCommand.Create(),
             SettingsCommand.Create(),
             ClientsCommand.Create(),

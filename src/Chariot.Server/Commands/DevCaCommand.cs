@@ -58,6 +58,8 @@ internal static class DevCaCommand
         return command;
     }
 
+    internal static bool IsFileName(string name) => name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] != '.';
+
     private static JsonObject Make(ParseResult parsed)
     {
         var folder = new PairFolder(parsed.GetRequiredValue(Out));
@@ -114,7 +116,7 @@ internal static class DevCaCommand
         }
 
         // They become file names.
-        if (clients.FirstOrDefault(client => client.Length is 0 or > 64 || !client.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') || client[0] == '.') is { } odd)
+        if (clients.FirstOrDefault(client => !IsFileName(client)) is { } odd)
         {
             throw new UsageException($"'{odd}' is no name for a client certificate; use at most 64 letters, digits, '-', '_' and '.'.");
         }

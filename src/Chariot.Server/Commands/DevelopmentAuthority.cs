@@ -118,7 +118,7 @@ internal sealed class DevelopmentAuthority : IDisposable
     }
 
     /// <summary>Positive and without a leading zero byte (RFC 5280 section 4.1.2.2).</summary>
-    private static byte[] Serial()
+    internal static byte[] Serial()
     {
         var serial = RandomNumberGenerator.GetBytes(16);
         serial[0] = (byte)((serial[0] & 0x7F) | 0x40);

@@ -28,6 +28,8 @@ internal static class BrokerHost
     /// <summary>The other silos have declared this one dead: it has to be started again.</summary>
     public const int DeclaredDead = 3;
 
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(60);
+
     public static async Task<int> RunAsync(string[] args)
     {
         var notHardened = ProcessHardening.Apply();
@@ -38,7 +40,9 @@ internal static class BrokerHost
         }
         catch (Exception error) when (error is OptionsValidationException or MasterKeyException or StoreUnavailableException or FormatException or InvalidDataException)
         {
-            return Refuse(error.Message);
+            // What supervises the process starts it again after 1, and not after 2.
+            var code = Refuse(error.Message);
+            return error is StoreUnavailableException { IsUnreachable: true } ? Fatal : code;
         }
 
         await using (app)
@@ -83,6 +87,8 @@ internal static class BrokerHost
         var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: !options.IsClustered);
         var services = builder.Services;
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
+        // A drain takes up to 20 s, and the silo hands its grains over after that.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime);
         services.AddSingleton<ServerLog>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
@@ -202,12 +208,12 @@ internal static class BrokerHost
         if (options.IsEdge)
         {
             await services.GetRequiredService<IEdgeStart>().OpenAsync(app.Lifetime.ApplicationStopping);
-            services.GetRequiredService<StartProgress>().IsReady = true;
+            services.GetRequiredService<StartProgress>().Ready();
             log.Ready(options.NodeName);
         }
         else
         {
-            services.GetRequiredService<StartProgress>().IsReady = true;
+            services.GetRequiredService<StartProgress>().Ready();
             log.ReadyToAdminister(options.NodeName);
         }
     }

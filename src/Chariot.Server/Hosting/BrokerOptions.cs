@@ -79,6 +79,7 @@ internal sealed class BrokerOptions
             errors.Add($"Chariot:Cluster:FailureDetection is '{Cluster.FailureDetection}'; it must be fast or normal.");
         }
 
+        Cluster.Tls.Validate(IsClustered, errors);
         foreach (var (key, port) in new[] { ("Cluster:SiloPort", Cluster.SiloPort ?? 1), ("Cluster:GatewayPort", Cluster.GatewayPort), ("Health:Port", Health.Port) })
         {
             if (port is < 0 or > ushort.MaxValue)
@@ -117,6 +118,8 @@ internal sealed class ClusterOptions
 
     /// <summary><c>fast</c>: a hung node is noticed after some 5 s; <c>normal</c>: after some 10 s, for machines that pause for seconds.</summary>
     public string FailureDetection { get; set; } = "fast";
+
+    public ClusterTlsOptions Tls { get; set; } = new();
 }
 
 /// <summary>Health and metrics of a process without the admin role.</summary>

@@ -25,13 +25,21 @@ internal static class ClusterHost
 
     public static void Configure(WebApplicationBuilder builder, BrokerOptions options, IClusterStore store, MasterKey masterKey)
     {
+        var identity = options.Cluster.Tls.IsOn ? NodeIdentity.Load(options.Cluster.Tls) : null;
         store.AddServices(builder.Services);
         builder.Services.AddSingleton(new ConfigurationLeaseOptions(Required: options.IsEdge));
         if (options.IsEdge)
         {
             builder.Services.Replace(ServiceDescriptor.Singleton(new MessageIds(TimeProvider.System, store.ProcessStart)));
             var address = Resolve(options.Cluster.AdvertisedAddress);
-            builder.Host.UseOrleans(silo => ConfigureSilo(silo, options, store, masterKey, address));
+            builder.Host.UseOrleans(silo =>
+            {
+                ConfigureSilo(silo, options, store, masterKey, address);
+                if (identity is not null)
+                {
+                    ClusterTls.Use(silo, identity);
+                }
+            });
             return;
         }
 
@@ -41,6 +49,10 @@ internal static class ClusterHost
             client.Configure<Orleans.Configuration.ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Cluster.Id, options.Cluster.Id));
             client.Configure<GatewayOptions>(gateways => gateways.GatewayListRefreshPeriod = TimeSpan.FromSeconds(5));
             client.UseConnectionRetryFilter<GatewayRetry>();
+            if (identity is not null)
+            {
+                ClusterTls.Use(client, identity);
+            }
         });
         // After the client: hosted services start in this order.
         builder.Services.AddChariotClient(options.NodeName, masterKey);

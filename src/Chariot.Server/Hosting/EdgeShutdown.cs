@@ -13,7 +13,7 @@ internal sealed class EdgeShutdown(IEdgeStart edge, StartProgress progress) : IH
 
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        progress.IsReady = false;
+        progress.Drain();
         return edge.CloseAsync();
     }
 

@@ -2,16 +2,14 @@ using Chariot.Abstractions.Edges;
 
 namespace Chariot.Server.Hosting;
 
-/// <summary>Not ready until listeners accept and routes are complete.</summary>
+/// <summary>Not ready until listeners accept and routes are complete, and not any more once the process goes away.</summary>
 internal sealed class StartProgress : IReadiness
 {
-    private volatile bool _isReady;
+    private volatile string? _reason = "starting";
 
-    public bool IsReady
-    {
-        get => _isReady;
-        set => _isReady = value;
-    }
+    public IReadOnlyList<string> Reasons => _reason is { } reason ? [reason] : [];
 
-    public IReadOnlyList<string> Reasons => IsReady ? [] : ["starting"];
+    public void Ready() => _reason = null;
+
+    public void Drain() => _reason = "draining";
 }

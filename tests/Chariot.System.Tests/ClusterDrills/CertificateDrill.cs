@@ -15,6 +15,7 @@ public sealed class CertificateDrill : IDisposable
     private readonly TestCertificates _first = new();
     private readonly TestCertificates _second = new();
     private readonly TempDirectory _files = new();
+    private readonly Random _random = new(Drill.Seed);
 
     private string Root => _files.Write("root.pem", _first.RootPem);
 
@@ -56,45 +57,53 @@ public sealed class CertificateDrill : IDisposable
     [Theory]
     [InlineData("postgres")]
     [InlineData("azurite")]
+    public async Task AStartingSilo_ServesTheLastCertificate_FromTheAnswerOn(string store)
+    {
+        await using var cluster = await DrillCluster.StartAsync(store);
+        var answers = new List<string>();
+        for (var round = 0; round < Drill.Pick(store == "postgres" ? 2 : 1, 9); round++)
+        {
+            // Set-up, replace, delete, each at any moment of the start.
+            var next = new[] { _first, _second, null }[round % 3];
+            Assert.Equal(0, await cluster[2].StopAsync());
+            await using var watch = new PortWatch(cluster[2], Root);
+            var starting = cluster[2].StartAgainAsync();
+            await Task.Delay(_random.Next(4000));
+            answers.AddRange(await ChangeAsync(cluster, next, inForce: null));
+            var answered = Stopwatch.GetTimestamp();
+            await starting;
+            await ServedAsync(cluster, [0, 1, 2], next);
+            Assert.All(watch.SeenSince(answered), seen => Assert.Equal(next?.ServerFingerprint, seen));
+        }
+
+        Drill.Report($"certificate with a silo that starts ({store}): answers {string.Join(", ", answers)}; nothing older was served after an answer; seed {Drill.Seed}");
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("azurite")]
     public async Task AHungSilo_IsNamed_OrFoundDead_AndNeverServesTheOldCertificateAgain(string store)
     {
         await using var cluster = await DrillCluster.StartAsync(store);
         await PutAsync(cluster[0], _first);
-        await ServedAsync(cluster, [0, 1, 2], _first);
-        await cluster[0].Admin.LoginAsync();
-
-        cluster[2].Suspend();
-        var answers = new List<string>();
-        var started = Stopwatch.GetTimestamp();
-        while (true)
+        var inForce = _first;
+        foreach (var next in Drill.Pick<TestCertificates?[]>([_second], [_second, null, _first]))
         {
-            var answer = await cluster[0].Admin.PutSslAsync(_second.KeyPkcs8Pem, _second.ServerPem, _second.ChainPem);
-            answers.Add(FormattableString.Invariant($"{(int)answer.Status} at {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
-            if (answer.Status == HttpStatusCode.OK)
-            {
-                break;
-            }
-
-            // Refused: it is named, and nobody has switched.
-            Assert.True(answer.Status is HttpStatusCode.Conflict or HttpStatusCode.ServiceUnavailable, answer.Text);
-            if (answer.Status == HttpStatusCode.Conflict)
-            {
-                Assert.Contains("three", answer.Text, StringComparison.Ordinal);
-                await ServedAsync(cluster, [0, 1], _first);
-            }
-
-            Assert.True(Stopwatch.GetElapsedTime(started).TotalSeconds < 90, string.Join(", ", answers));
+            await ServedAsync(cluster, [0, 1, 2], inForce);
+            await cluster[0].Admin.LoginAsync();
+            cluster[2].Suspend();
+            var answers = await ChangeAsync(cluster, next, inForce);
+            await ServedAsync(cluster, [0, 1], next);
+            await using var watch = new PortWatch(cluster[2], Root);
+            cluster[2].Resume();
+            // It finds that it has been declared dead and ends; whatever supervises it starts it again.
+            var code = await cluster[2].WaitForExitAsync(60);
+            await cluster[2].StartAgainAsync();
+            await ServedAsync(cluster, [0, 1, 2], next);
+            Drill.Report($"certificate with a hung silo ({store}): {(next is null ? "delete" : inForce is null ? "set-up" : "replace")} answered {string.Join(", ", answers)}; continued, it ended with code {code}, {watch.Seen.Count} handshakes with it, old certificate seen {watch.Seen.Count(seen => seen == inForce?.ServerFingerprint)} times");
+            Assert.All(watch.Seen, seen => Assert.Equal(next?.ServerFingerprint, seen));
+            inForce = next;
         }
-
-        await ServedAsync(cluster, [0, 1], _second);
-        await using var watch = new PortWatch(cluster[2], Root);
-        cluster[2].Resume();
-        // It finds that it has been declared dead and ends; whatever supervises it starts it again.
-        var code = await cluster[2].WaitForExitAsync(60);
-        await cluster[2].StartAgainAsync();
-        await ServedAsync(cluster, [0, 1, 2], _second);
-        Drill.Report($"certificate with a hung silo ({store}): answers {string.Join(", ", answers)}; continued, it ended with code {code}, {watch.Handshakes} handshakes with it, old certificate seen {watch.Seen.Count(seen => seen == _first.ServerFingerprint)} times");
-        Assert.DoesNotContain(_first.ServerFingerprint, watch.Seen);
     }
 
     [Theory]
@@ -125,6 +134,37 @@ public sealed class CertificateDrill : IDisposable
         _files.Dispose();
     }
 
+    /// <summary>
+    /// Asks until it is done, and returns the answers. Refused, the third silo is named, and the other two serve what is in force (not looked at for null:
+    /// nobody knows whether it is).
+    /// </summary>
+    private async Task<List<string>> ChangeAsync(DrillCluster cluster, TestCertificates? next, TestCertificates? inForce)
+    {
+        var answers = new List<string>();
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var answer = next is null ? await cluster[0].Admin.DeleteAsync("ssl") : await cluster[0].Admin.PutSslAsync(next.KeyPkcs8Pem, next.ServerPem, next.ChainPem);
+            answers.Add(FormattableString.Invariant($"{(int)answer.Status} at {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
+            if ((int)answer.Status < 300)
+            {
+                return answers;
+            }
+
+            Assert.True(answer.Status is HttpStatusCode.Conflict or HttpStatusCode.ServiceUnavailable, answer.Text);
+            if (answer.Status == HttpStatusCode.Conflict)
+            {
+                Assert.Contains("three", answer.Text, StringComparison.Ordinal);
+                if (inForce is not null)
+                {
+                    await ServedAsync(cluster, [0, 1], inForce);
+                }
+            }
+
+            Assert.True(Stopwatch.GetElapsedTime(started).TotalSeconds < 90, string.Join(", ", answers));
+        }
+    }
+
     private static async Task PutAsync(BrokerProcess node, TestCertificates certificates) =>
         (await node.Admin.PutSslAsync(certificates.KeyPkcs8Pem, certificates.ServerPem, certificates.ChainPem)).EnsureSuccess();
 
@@ -153,14 +193,15 @@ public sealed class CertificateDrill : IDisposable
     private sealed class PortWatch : IAsyncDisposable
     {
         private readonly CancellationTokenSource _over = new();
-        private readonly ConcurrentQueue<string> _seen = new();
+        private readonly ConcurrentQueue<(long Begun, string Fingerprint)> _seen = new();
         private readonly Task[] _watching;
 
         public PortWatch(BrokerProcess node, string root) => _watching = [.. Ports(node).Select(port => WatchAsync(port, root))];
 
-        public IReadOnlyCollection<string> Seen => _seen;
+        public IReadOnlyList<string> Seen => SeenSince(0);
 
-        public int Handshakes => _seen.Count;
+        /// <summary>In handshakes that began at <paramref name="timestamp"/> or later.</summary>
+        public IReadOnlyList<string> SeenSince(long timestamp) => [.. _seen.Where(seen => seen.Begun >= timestamp).Select(seen => seen.Fingerprint)];
 
         public async ValueTask DisposeAsync()
         {
@@ -173,9 +214,10 @@ public sealed class CertificateDrill : IDisposable
         {
             while (!_over.IsCancellationRequested)
             {
+                var begun = Stopwatch.GetTimestamp();
                 foreach (var fingerprint in (await ServedChain.FetchAsync(port, root)).Fingerprints.Take(1))
                 {
-                    _seen.Enqueue(fingerprint);
+                    _seen.Enqueue((begun, fingerprint));
                 }
 
                 await Task.Delay(20, CancellationToken.None);

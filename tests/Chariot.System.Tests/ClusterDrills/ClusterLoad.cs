@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Chariot.TestKit;
 using Chariot.TestKit.Journals;
 
@@ -16,6 +17,9 @@ internal sealed class ClusterLoad : IAsyncDisposable
     private readonly List<DurableSubscriber> _absent = [];
     private readonly List<string> _subscribers = [];
     private readonly string _root = Unique.Name("load");
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private double _wanted;
+    private TimeSpan _published;
 
     private ClusterLoad()
     {
@@ -27,26 +31,30 @@ internal sealed class ClusterLoad : IAsyncDisposable
 
     /// <param name="rate">Messages per second, all publishers together.</param>
     /// <param name="qos">Of publishers and subscribers.</param>
-    public static async Task<ClusterLoad> StartAsync(DrillCluster cluster, double rate, int qos = 1, int publishers = 6, double? silence = null, double limitSeconds = 900)
+    public static Task<ClusterLoad> StartAsync(DrillCluster cluster, double rate, int qos = 1, int publishers = 6, double? silence = null, double limitSeconds = 900) =>
+        StartAsync((node, name) => new DurableClientOptions(cluster.Port(node), name) { NextPort = cluster.Balance(node), SilenceSeconds = silence, ReconnectSeconds = 120 }, rate, qos, publishers, limitSeconds);
+
+    /// <param name="client">How the client of a name, which begins at a node, finds its way.</param>
+    public static async Task<ClusterLoad> StartAsync(Func<int, string, DurableClientOptions> client, double rate, int qos, int publishers, double limitSeconds)
     {
-        var load = new ClusterLoad();
+        var load = new ClusterLoad { _wanted = rate };
         load._stop.CancelAfter(TimeSpan.FromSeconds(limitSeconds));
         try
         {
             for (var node = 0; node < 3; node++)
             {
-                var connected = load.Subscriber(cluster, node, $"{load._root}-present{node}", qos, silence);
+                var connected = load.Subscriber(client(node, $"{load._root}-present{node}"), qos);
                 var subscribed = new TaskCompletionSource();
                 load._receiving.Add(connected.RunAsync(load._stop.Token, subscribed));
                 await subscribed.Task.WaitAsync(load._stop.Token);
-                var absent = load.Subscriber(cluster, node, $"{load._root}-absent{node}", qos, silence);
+                var absent = load.Subscriber(client(node, $"{load._root}-absent{node}"), qos);
                 await absent.SubscribeAndLeaveAsync(load._stop.Token);
                 load._absent.Add(absent);
             }
 
             for (var i = 0; i < publishers; i++)
             {
-                var publisher = new DurablePublisher(Client(cluster, i % 3, $"{load._root}-publisher{i}", silence), load.Journal, $"{load._root}/{i}", qos, int.MaxValue, window: 100) { MessagesPerSecond = rate / publishers };
+                var publisher = new DurablePublisher(client(i % 3, $"{load._root}-publisher{i}"), load.Journal, $"{load._root}/{i}", qos, int.MaxValue, window: 100) { MessagesPerSecond = rate / publishers };
                 load._publishers.Add(publisher);
                 load._publishing.Add(publisher.RunAsync(load._stop.Token));
             }
@@ -80,6 +88,7 @@ internal sealed class ClusterLoad : IAsyncDisposable
             publisher.Stop();
         }
 
+        _published = Stopwatch.GetElapsedTime(_started);
         await Task.WhenAll(_publishing).WaitAsync(TimeSpan.FromSeconds(seconds));
         foreach (var absent in _absent)
         {
@@ -100,6 +109,9 @@ internal sealed class ClusterLoad : IAsyncDisposable
         await ThrowIfBrokenAsync();
         return JournalChecker.Check(Journal.Entries, [.. _subscribers]);
     }
+
+    /// <summary>What was asked for, and what the machine could do, the times without service included. After <see cref="FinishAsync"/>.</summary>
+    public string Rate => FormattableString.Invariant($"{Journal.CountAcknowledged() / _published.TotalSeconds:0} msg/s acknowledged of {_wanted:0} asked for, to {_subscribers.Count} subscribers");
 
     /// <summary>The client that was without service longest since <see cref="Journal.ForgetGaps"/>.</summary>
     public string LongestGap()
@@ -125,12 +137,9 @@ internal sealed class ClusterLoad : IAsyncDisposable
         }
     }
 
-    private DurableSubscriber Subscriber(DrillCluster cluster, int node, string name, int qos, double? silence)
+    private DurableSubscriber Subscriber(DurableClientOptions client, int qos)
     {
-        _subscribers.Add(name);
-        return new DurableSubscriber(Client(cluster, node, name, silence), Journal, ($"{_root}/#", qos));
+        _subscribers.Add(client.ClientId);
+        return new DurableSubscriber(client, Journal, ($"{_root}/#", qos));
     }
-
-    private static DurableClientOptions Client(DrillCluster cluster, int node, string name, double? silence) =>
-        new(cluster.Port(node), name) { NextPort = cluster.Balance(node), SilenceSeconds = silence, ReconnectSeconds = 120 };
 }

@@ -57,7 +57,8 @@ internal sealed class DrillCluster : IAsyncDisposable
         return () => Port(Interlocked.Increment(ref next) % 3);
     }
 
-    public Task StopStoreAsync() => _postgres?.KillAsync() ?? _azurite!.KillAsync();
+    /// <summary>PostgreSQL as a crash ends it, Azurite in order: killed, the emulator loses what it has acknowledged.</summary>
+    public Task StopStoreAsync() => _postgres?.KillAsync() ?? _azurite!.StopAsync();
 
     public Task StartStoreAsync() => _postgres?.StartAgainAsync() ?? _azurite!.StartAgainAsync();
 
@@ -70,15 +71,7 @@ internal sealed class DrillCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (Environment.GetEnvironmentVariable("CHARIOT_DRILL_LOGS") is { Length: > 0 } directory)
-        {
-            Directory.CreateDirectory(directory);
-            foreach (var (node, process) in _nodes)
-            {
-                await File.WriteAllTextAsync(Path.Combine(directory, $"{Names[node]}-{process.Ports.Mqtt}.log"), process.Output);
-            }
-        }
-
+        await KeepLogsAsync(_nodes.Select(node => (node.Key, node.Value)));
         await _processes.DisposeAsync();
         if (_postgres is not null)
         {
@@ -91,5 +84,20 @@ internal sealed class DrillCluster : IAsyncDisposable
         }
     }
 
-    private static bool IsComplaint(string line) => line.Contains("Z fail:", StringComparison.Ordinal) || line.Contains("Z crit:", StringComparison.Ordinal);
+    /// <summary>Into the folder that <c>CHARIOT_DRILL_LOGS</c> names.</summary>
+    public static async Task KeepLogsAsync(IEnumerable<(int Node, BrokerProcess Process)> nodes)
+    {
+        if (Environment.GetEnvironmentVariable("CHARIOT_DRILL_LOGS") is not { Length: > 0 } directory)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(directory);
+        foreach (var (node, process) in nodes)
+        {
+            await File.WriteAllTextAsync(Path.Combine(directory, $"{Names[node]}-{process.Ports.Mqtt}.log"), process.Output);
+        }
+    }
+
+    public static bool IsComplaint(string line) => line.Contains("Z fail:", StringComparison.Ordinal) || line.Contains("Z crit:", StringComparison.Ordinal);
 }

@@ -17,6 +17,9 @@ public sealed record BrokerOptions
     /// <summary>Command line arguments behind chariot.dll.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
+    /// <summary>A command that runs the command behind it in its own place (<c>nsenter</c>), in front of <c>dotnet</c>.</summary>
+    public IReadOnlyList<string> Prefix { get; init; } = [];
+
     public BrokerPorts? Ports { get; init; }
 
     /// <summary>Kept by its owner; null for a fresh one that goes away with the process.</summary>

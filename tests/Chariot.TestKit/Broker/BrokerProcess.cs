@@ -136,17 +136,24 @@ public sealed partial class BrokerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts again on the same data directory and ports, after <see cref="Kill9Async"/> or <see cref="StopAsync"/>.</summary>
-    public async Task StartAgainAsync()
+    public Task StartAgainAsync()
     {
-        if (!Current.HasExited)
+        LaunchAgain();
+        return WaitForReadyAsync();
+    }
+
+    /// <summary>Starts again and waits for nothing.</summary>
+    public void LaunchAgain()
+    {
+        var ended = Current;
+        if (!ended.HasExited)
         {
             throw new InvalidOperationException("still running");
         }
 
-        Current.Dispose();
         ForgetAdmin();
         Start();
-        await WaitForReadyAsync();
+        ended.Dispose();
     }
 
     /// <summary>Orderly stop and start.</summary>
@@ -190,7 +197,8 @@ public sealed partial class BrokerProcess : IAsyncDisposable
     private void Start()
     {
         _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        var start = new ProcessStartInfo("dotnet")
+        string[] command = [.. _options.Prefix, "dotnet"];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Chariot.TestKit.Broker;
 
 namespace Chariot.TestKit.Stores;
@@ -40,8 +41,26 @@ public sealed class AzuriteServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it at once; its data stays.</summary>
-    public async Task KillAsync()
+    /// <summary>
+    /// Ends it in order (SIGTERM); its data stays. Only so: it writes its metadata every 5 s and at its end, and killed it forgets what it has acknowledged since.
+    /// Measured with 3.37: of 632 rows that it had acknowledged within 8 s, SIGKILL lost 224, SIGTERM none. Azure Storage itself does not.
+    /// </summary>
+    public async Task StopAsync()
+    {
+        var process = _process!;
+        const int SigTerm = 15;
+        if (kill(process.Id, SigTerm) != 0)
+        {
+            throw new InvalidOperationException($"SIGTERM to Azurite ({process.Id}) failed");
+        }
+
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        process.Dispose();
+        _process = null;
+    }
+
+    /// <summary>Ends it at once, for good: see <see cref="StopAsync"/>.</summary>
+    private async Task KillAsync()
     {
         var process = _process!;
         process.Kill(entireProcessTree: true);
@@ -103,4 +122,8 @@ public sealed class AzuriteServer : IAsyncDisposable
             return false;
         }
     }
+
+    [DllImport("libc", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int kill(int pid, int signal);
 }

@@ -69,7 +69,7 @@ internal sealed partial class AzureStore : IMessageStore, IStoreMaintenance, IDi
         }
         catch (Exception error) when (error is RequestFailedException or AggregateException || (error is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            throw new StoreUnavailableException($"Azure Storage cannot be used: {error.Message} Check account, key and endpoints in Chariot:Store:ConnectionString.", error);
+            throw new StoreUnavailableException($"Azure Storage cannot be used: {error.Message} Check account, key and endpoints in Chariot:Store:ConnectionString.", error) { IsUnreachable = patience.IsCancellationRequested };
         }
     }
 

@@ -74,7 +74,7 @@ internal sealed partial class PostgresStore : IMessageStore, IStoreMaintenance, 
         {
             await source.DisposeAsync();
             throw new StoreUnavailableException(
-                $"PostgreSQL cannot be used: {error.Message} Check that the server runs, and host, database, user and password in Chariot:Store:ConnectionString.", error);
+                $"PostgreSQL cannot be used: {error.Message} Check that the server runs, and host, database, user and password in Chariot:Store:ConnectionString.", error) { IsUnreachable = patience.IsCancellationRequested };
         }
         catch
         {
