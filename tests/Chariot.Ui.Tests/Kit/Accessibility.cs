@@ -19,6 +19,8 @@ internal static class Accessibility
         if (Folder is not null)
         {
             Directory.CreateDirectory(Folder);
+            // What is fixed at the top would be drawn where the page was scrolled to.
+            await ui.Page.EvaluateAsync("window.scrollTo(0, 0)");
             await ui.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Folder, state + ".png"), FullPage = true });
         }
 
@@ -31,6 +33,32 @@ internal static class Accessibility
                     select $"{state}: {violation.GetProperty("id")} ({impact}) {node.GetProperty("html")} {node.GetProperty("failureSummary")}";
         ui.Fail(found);
     }
+
+    /// <summary>Light, dark, and on a phone, in the page as it stands: it follows the colours of the system.</summary>
+    public static async Task LookAllWaysAsync(this UiSession ui, string state)
+    {
+        await ui.CheckAsync(state);
+        await ui.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        await ui.ExpectColoursAsync("dark");
+        await ui.CheckAsync(state + "-dark");
+        await ui.Page.SetViewportSizeAsync(390, 844);
+        await ui.CheckAsync(state + "-phone-dark");
+        await ui.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+        await ui.ExpectColoursAsync("light");
+        await ui.CheckAsync(state + "-phone");
+        ui.Fail(await ui.Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth") ? [] : [$"{state}: the page scrolls sideways"]);
+        await ui.Page.SetViewportSizeAsync(1280, 900);
+    }
+
+    // The page hears of it over its circuit.
+    private static Task ExpectColoursAsync(this UiSession ui, string colours) => ui.Page.WaitForFunctionAsync(
+        """
+        dark => {
+          const [r, g, b] = getComputedStyle(document.querySelector('.plain-page') ?? document.body).backgroundColor.match(/\d+/g).map(Number);
+          return (r + g + b < 384) === dark;
+        }
+        """,
+        colours == "dark");
 
     /// <summary>What a failed test looked like at its end, and what was found on the way: an assertion at disposal hides the one before.</summary>
     public static async Task KeepLastAsync(this UiSession ui, IReadOnlyCollection<string> found)
