@@ -1,4 +1,5 @@
 using Chariot.SystemTests.Cluster;
+using Chariot.TestKit.Broker;
 using Chariot.TestKit.Stores;
 using Chariot.Ui.Tests.Kit;
 using Microsoft.Playwright;
@@ -15,8 +16,8 @@ public sealed class ClusterPagesTests(Chromium chromium)
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var nodes = new ClusterNodes("postgres", await postgres.CreateDatabaseAsync());
-        var lost = await nodes.StartAsync("lost", "edge");
-        await nodes.StartAsync("kept", "edge");
+        var lost = await nodes.StartAsync("lost", "edge", ("Chariot:Health:Port", $"{BrokerPorts.Free()}"));
+        await nodes.StartAsync("kept", "edge", ("Chariot:Health:Port", $"{BrokerPorts.Free()}"));
         var admin = await nodes.StartAsync("admin", "admin");
         await using var ui = await chromium.OpenAsync(admin, options => options.ColorScheme = ColorScheme.Light);
         await ui.SignInAsync("/nodes");

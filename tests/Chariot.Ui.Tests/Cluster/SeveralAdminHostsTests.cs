@@ -60,7 +60,7 @@ public sealed class SeveralAdminHostsTests(Chromium chromium, SeveralAdminHostsT
         await cluster.Third.StopAsync();
 
         // Without a click. The circuit is new, the sign-in is not.
-        await ui.Page.WaitForFunctionAsync("performance.getEntriesByType('navigation')[0].type === 'reload'");
+        await ui.Page.WaitForFunctionAsync("() => performance.getEntriesByType('navigation')[0].type === 'reload'");
         await Expect(ui.Page.GetByText("admin (you)")).ToBeVisibleAsync();
         await ui.Label("New username").FillAsync("after-the-stop");
         await ui.Button("Add account").ClickAsync();
@@ -83,7 +83,7 @@ public sealed class SeveralAdminHostsTests(Chromium chromium, SeveralAdminHostsT
         {
             _postgres = await PostgresServer.StartAsync();
             _nodes = new ClusterNodes("postgres", await _postgres.CreateDatabaseAsync());
-            await _nodes.StartAsync("edge", "edge");
+            await _nodes.StartAsync("edge", "edge", ("Chariot:Health:Port", $"{BrokerPorts.Free()}"));
             var admins = await Task.WhenAll(new[] { "first", "second", "third" }.Select(name => _nodes.StartAsync(name, "admin")));
             (First, Second, Third) = (admins[0], admins[1], admins[2]);
         }

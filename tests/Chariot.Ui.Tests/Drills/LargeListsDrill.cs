@@ -64,7 +64,7 @@ public sealed class LargeListsDrill(Chromium chromium)
             await ui.Page.GetByLabel(search).PressSequentiallyAsync(wanted[^1..]);
             await Expect(ui.Page.Locator("table.data tbody tr")).ToHaveCountAsync(1);
             await Expect(row).ToContainTextAsync(wanted);
-            await ui.Page.WaitForFunctionAsync("window.found !== undefined");
+            await ui.Page.WaitForFunctionAsync("() => window.found !== undefined");
             searches.Add(await ui.Page.EvaluateAsync<double>("window.found"));
         }
 

@@ -23,7 +23,7 @@ public sealed class FirstPublishTests(Chromium chromium)
     {
         await using var broker = await BrokerProcess.StartAsync();
         await using var ui = await chromium.OpenAsync(broker);
-        using var files = new TestCertificates();
+        using var files = new TestCertificates("mqtt.plant.example");
         using var folder = new TempDirectory();
         var chain = folder.Write("root-chain.pem", files.ChainPem);
         await ui.Page.GotoAsync("/");
