@@ -91,6 +91,7 @@ public static class AdminHost
         services.ConfigureHttpJsonOptions(AdminJson.Configure);
         // Bad bodies become problem details in one place.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddRequestLimit();
         services.AddOpenApi();
         return services;
     }
@@ -104,19 +105,21 @@ public static class AdminHost
             return next(context);
         });
         app.UseMiddleware<ProblemMiddleware>();
+        app.UseMiddleware<HostGate>();
         app.UseMiddleware<PlainHttpRedirect>();
         app.UseRouting();
         app.UseAuthentication();
+        app.UseRateLimiter();
         app.UseMiddleware<PasswordChangeGate>();
         app.UseMiddleware<CrossSiteGate>();
         app.UseAuthorization();
         app.UseAntiforgery();
 
         app.MapHealth();
-        app.MapLogin();
-        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous().WithMetadata(new AllowedBeforePasswordChange());
+        app.MapGroup("").RequireRateLimiting(RequestLimit.Policy).MapLogin();
+        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous().WithMetadata(new AllowedBeforePasswordChange()).RequireRateLimiting(RequestLimit.Policy);
 
-        var api = app.MapGroup("/api/v1");
+        var api = app.MapGroup("/api/v1").RequireRateLimiting(RequestLimit.Policy);
         api.MapLogin();
         api.MapAccount();
         api.MapAccounts();

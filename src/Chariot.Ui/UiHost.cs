@@ -33,9 +33,11 @@ public static class UiHost
         services.AddScoped<AuthenticationStateProvider, SessionWatch>();
         services.AddScoped<CurrentUser>();
         services.AddScoped<Addresses>();
+        services.AddScoped<ClientCommand>();
         services.AddSingleton<ConfigurationNews>();
         services.AddSingleton<IConfigurationConsumer>(provider => provider.GetRequiredService<ConfigurationNews>());
         services.UseSealedDataProtection();
+        services.KeepCircuitsOutOfTheLog();
         return builder;
     }
 

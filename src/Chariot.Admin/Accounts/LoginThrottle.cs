@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
+using Chariot.Admin.Http;
 
 namespace Chariot.Admin.Accounts;
 
@@ -90,18 +90,7 @@ internal sealed class LoginThrottle(TimeProvider time)
         }
     }
 
-    // One IPv6 customer has a whole /64.
-    private static (string, string) KeyOf(IPAddress? address, string username)
-    {
-        if (address is { IsIPv4MappedToIPv6: true })
-        {
-            address = address.MapToIPv4();
-        }
-
-        return address is { AddressFamily: AddressFamily.InterNetworkV6 }
-            ? (Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)), Cut(username))
-            : (address?.ToString() ?? "", Cut(username));
-    }
+    private static (string, string) KeyOf(IPAddress? address, string username) => (RemoteNetwork.NameOf(address), Cut(username));
 
     private static string Cut(string username) => username.Length <= 256 ? username : username[..256];
 

@@ -12,7 +12,7 @@ internal sealed partial class SessionWatch(AdminGrains grains, ILoggerFactory lo
 {
     private readonly ILogger _logger = loggers.CreateLogger<SessionWatch>();
 
-    protected override TimeSpan RevalidationInterval => TimeSpan.FromSeconds(3);
+    protected override TimeSpan RevalidationInterval => TimeSpan.FromSeconds(2);
 
     protected override async Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)
     {

@@ -85,13 +85,20 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
+  // What was chosen here, else what the system has, now and later.
+  function isDark(layout) {
+    const system = window.matchMedia('(prefers-color-scheme: dark)');
+    const kept = () => localStorage.getItem(themeKey);
+    system.onchange = () => { if (!kept()) layout.invokeMethodAsync('ShowDark', system.matches); };
+    // Kept alive by this: nothing else refers to it.
+    window.chariot.system = system;
+    return kept() ? kept() === 'dark' : system.matches;
+  }
+
   window.chariot = {
     fileSlot,
     saveFile,
-    isDark: () => {
-      const kept = localStorage.getItem(themeKey);
-      return kept ? kept === 'dark' : window.matchMedia('(prefers-color-scheme: dark)').matches;
-    },
+    isDark,
     isKept: key => localStorage.getItem(key) !== null,
     keep: key => localStorage.setItem(key, 'yes'),
     keepDark: dark => localStorage.setItem(themeKey, dark ? 'dark' : 'light'),

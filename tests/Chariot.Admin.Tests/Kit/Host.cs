@@ -68,6 +68,8 @@ internal sealed class Host : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration["Chariot:Admin:HttpPort"] = "0";
         builder.Configuration["Chariot:Admin:HttpsPort"] = "0";
+        // Tests ask as fast as they can.
+        builder.Configuration["Chariot:Admin:RequestsPerSecond"] = "0";
         foreach (var pair in settings.Chunk(2))
         {
             builder.Configuration[pair[0]] = pair[1];

@@ -173,7 +173,22 @@ public sealed class AdminClient : IDisposable
         }
     }
 
+    /// <summary>Waits and asks again when it asked too often, as any script should; a body is in memory and can be sent twice.</summary>
     private async Task<AdminAnswer> CallAsync(HttpMethod method, string path, HttpContent? content, long? expectedRevision = null)
+    {
+        for (; ; )
+        {
+            var (answer, wait) = await CallOnceAsync(method, path, content, expectedRevision);
+            if (answer.Problem != "too-many-requests" || wait is null)
+            {
+                return answer;
+            }
+
+            await Task.Delay(wait.Value);
+        }
+    }
+
+    private async Task<(AdminAnswer Answer, TimeSpan? RetryAfter)> CallOnceAsync(HttpMethod method, string path, HttpContent? content, long? expectedRevision)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         if (expectedRevision is { } revision)
@@ -184,8 +199,10 @@ public sealed class AdminClient : IDisposable
         // As curl does: a body that is refused by its length is not sent into a connection that is being closed.
         request.Headers.ExpectContinue = content?.Headers.ContentLength > 1 << 20;
         using var response = await _http.SendAsync(request);
+        // It is the caller's, and may be sent once more.
+        request.Content = null;
         var text = await response.Content.ReadAsStringAsync();
         var isJson = response.Content.Headers.ContentType?.MediaType is { } type && type.EndsWith("json", StringComparison.Ordinal);
-        return new AdminAnswer(response.StatusCode, isJson && text.Length > 0 ? JsonNode.Parse(text) : null, text);
+        return (new AdminAnswer(response.StatusCode, isJson && text.Length > 0 ? JsonNode.Parse(text) : null, text), response.Headers.RetryAfter?.Delta);
     }
 }
