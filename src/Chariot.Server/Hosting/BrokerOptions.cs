@@ -24,6 +24,8 @@ internal sealed class BrokerOptions
 
     public HealthOptions Health { get; set; } = new();
 
+    public TelemetryOptions Telemetry { get; set; } = new();
+
     public BootstrapOptions Bootstrap { get; set; } = new();
 
     /// <summary>Whether MQTT clients are served: the process is a silo.</summary>
@@ -77,6 +79,11 @@ internal sealed class BrokerOptions
         if (Cluster.FailureDetection is not ("fast" or "normal"))
         {
             errors.Add($"Chariot:Cluster:FailureDetection is '{Cluster.FailureDetection}'; it must be fast or normal.");
+        }
+
+        if (Telemetry.Validate() is { } telemetry)
+        {
+            errors.Add(telemetry);
         }
 
         foreach (var (key, port) in new[] { ("Cluster:SiloPort", Cluster.SiloPort ?? 1), ("Cluster:GatewayPort", Cluster.GatewayPort), ("Health:Port", Health.Port) })
