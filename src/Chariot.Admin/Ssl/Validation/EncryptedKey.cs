@@ -92,6 +92,7 @@ internal sealed record EncryptedKey(KeyDerivation? Derivation, CbcCipher Cipher,
     {
         var copy = GC.AllocateUninitializedArray<byte>(passphrase.Bytes.Length, pinned: true);
         passphrase.Bytes.CopyTo(copy);
+        // What the library keeps of the derived key for itself cannot be wiped.
         var generator = new OpenSslPbeParametersGenerator();
         generator.Init(copy, Iv[..SaltOfHeader]);
         var derived = ((KeyParameter)generator.GenerateDerivedParameters("AES", key.Length * 8)).GetKey();
