@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -183,12 +184,12 @@ public sealed class LoopbackCapture : IDisposable
     /// <summary>One direction of a connection, or of several that followed each other on the same ports.</summary>
     private sealed class Flow
     {
-        private readonly MemoryStream _bytes = new();
+        private readonly ArrayBufferWriter<byte> _bytes = new();
         private uint? _next;
 
         public long Lost { get; private set; }
 
-        public byte[] Bytes => _bytes.ToArray();
+        public byte[] Bytes => _bytes.WrittenSpan.ToArray();
 
         /// <summary>Each packet of the loopback is seen twice, on its way out and in; what is behind the next expected byte was there.</summary>
         public void Add(uint sequence, bool isFirst, ReadOnlySpan<byte> payload)

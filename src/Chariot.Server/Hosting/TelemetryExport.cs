@@ -50,7 +50,7 @@ internal static class TelemetryExport
             .UseOtlpExporter(protocol, endpoint);
     }
 
-    private static Uri? EndpointOf(IConfiguration configuration, TelemetryOptions options)
+    private static Uri? EndpointOf(ConfigurationManager configuration, TelemetryOptions options)
     {
         var address = string.IsNullOrWhiteSpace(options.OtlpEndpoint) ? configuration[StandardEndpoint] : options.OtlpEndpoint;
         if (string.IsNullOrWhiteSpace(address))

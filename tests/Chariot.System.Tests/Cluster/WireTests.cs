@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Chariot.TestKit;
 using Chariot.TestKit.Broker;
@@ -57,7 +56,7 @@ public sealed class WireTests
         // Another key, which only a passphrase opens.
         using (var https = new AdminClient(admin.Ports.Https, BrokerOptions.DefaultPassword, trustedRoot: staged.Root))
         {
-            (await https.PutSslAsync(Encrypted(replaced), replaced.ServerPem, replaced.ChainPem, passphrase: _passphrase)).EnsureSuccess();
+            (await https.PutSslAsync(replaced.KeyEncryptedPem(_passphrase), replaced.ServerPem, replaced.ChainPem, passphrase: _passphrase)).EnsureSuccess();
             (await https.GetAsync("audit")).EnsureSuccess();
         }
 
@@ -80,13 +79,6 @@ public sealed class WireTests
         Assert.True(control > 0);
         Assert.Empty(hits);
         Assert.Equal(0, capture.Lost);
-    }
-
-    private string Encrypted(TestCertificates certificates)
-    {
-        using var key = RSA.Create();
-        key.ImportFromPem(certificates.KeyPkcs8Pem);
-        return key.ExportEncryptedPkcs8PrivateKeyPem(_passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 2048)) + "\n";
     }
 
     /// <summary>Its fingerprint, which stands beside the sealed key wherever that goes.</summary>

@@ -9,22 +9,12 @@ public sealed class PassphraseCommandTests(CommandLineFixture fixture) : IClassF
     private readonly TempDirectory _directory = new();
     private readonly TestCertificates _certificates = new();
 
-    private string[] Files
-    {
-        get
-        {
-            using var key = System.Security.Cryptography.RSA.Create();
-            key.ImportFromPem(_certificates.KeyPkcs8Pem);
-            var pem = key.ExportEncryptedPkcs8PrivateKeyPem(
-                BundleTable.Passphrase, new(System.Security.Cryptography.PbeEncryptionAlgorithm.Aes256Cbc, System.Security.Cryptography.HashAlgorithmName.SHA256, 2048));
-            return
-            [
-                "--key", _directory.Write("server.key", pem + "\n"),
-                "--cert", _directory.Write("server.crt", _certificates.ServerPem),
-                "--chain", _directory.Write("chain.pem", _certificates.ChainPem),
-            ];
-        }
-    }
+    private string[] Files =>
+    [
+        "--key", _directory.Write("server.key", _certificates.KeyEncryptedPem(BundleTable.Passphrase)),
+        "--cert", _directory.Write("server.crt", _certificates.ServerPem),
+        "--chain", _directory.Write("chain.pem", _certificates.ChainPem),
+    ];
 
     public Task InitializeAsync() => Task.CompletedTask;
 

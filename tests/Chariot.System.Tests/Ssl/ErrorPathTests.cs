@@ -133,7 +133,7 @@ public sealed class ErrorPathTests : IDisposable
         yield return ("der.pem", Latin(der));
         yield return ("pkcs1.der", Latin(_certificates.KeyPkcs1));
         yield return ("store.p12", Latin(withKey.Export(X509ContentType.Pkcs12, "pass")));
-        yield return ("encrypted.key", rsa.ExportEncryptedPkcs8PrivateKeyPem(_passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
+        yield return ("encrypted.key", _certificates.KeyEncryptedPem(_passphrase));
         yield return ("passphrase.key", _passphrase);
         yield return ("cut.key", pem[..(pem.Length / 2)]);
         yield return ("no-end.key", pem[..pem.IndexOf("-----END", StringComparison.Ordinal)]);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Chariot.TestKit;
 using Chariot.TestKit.Broker;
@@ -23,10 +22,8 @@ public class SecretScanDrill
         using var certificates = new TestCertificates();
         using var temporary = new TempDirectory();
         var passphrase = "canary passphrase " + Guid.NewGuid().ToString("N");
-        using var key = RSA.Create();
-        key.ImportFromPem(certificates.KeyPkcs8Pem);
-        var encrypted = key.ExportEncryptedPkcs8PrivateKeyPem(passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 2048));
-        var scanners = new[] { SecretScanner.ForKey(key), SecretScanner.ForText("passphrase", passphrase) };
+        var encrypted = certificates.KeyEncryptedPem(passphrase);
+        var scanners = new[] { SecretScanner.ForKey(certificates.KeyPkcs8Pem), SecretScanner.ForText("passphrase", passphrase) };
         var options = BrokerOptions.AllowAnonymous with
         {
             Environment = new Dictionary<string, string>

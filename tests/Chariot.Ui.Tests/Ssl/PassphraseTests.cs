@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Chariot.TestKit.Broker;
 using Chariot.TestKit.Certificates;
 using Chariot.Ui.Tests.Kit;
@@ -19,9 +18,6 @@ public sealed class PassphraseTests(Chromium chromium)
         await using var broker = await BrokerProcess.StartAsync();
         await using var ui = await chromium.OpenAsync(broker);
         using var files = new TestCertificates();
-        using var key = RSA.Create();
-        key.ImportFromPem(files.KeyPkcs8Pem);
-        var encrypted = key.ExportEncryptedPkcs8PrivateKeyPem(BundleTable.Passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 2048));
         var frames = new List<string>();
         ui.Page.WebSocket += (_, socket) => socket.FrameSent += (_, frame) =>
         {
@@ -36,7 +32,7 @@ public sealed class PassphraseTests(Chromium chromium)
         var state = ui.Page.Locator("#private-key-state");
         var field = ui.Label("Passphrase of Private Key");
 
-        await ui.UploadAsync("Private Key", "server.key", encrypted);
+        await ui.UploadAsync("Private Key", "server.key", files.KeyEncryptedPem(BundleTable.Passphrase));
         await Expect(state).ToContainTextAsync("key.encrypted");
         await Expect(field).ToBeFocusedAsync();
         await Expect(field).ToHaveAttributeAsync("type", "password");

@@ -39,7 +39,9 @@ internal sealed record CbcCipher(bool IsAes, int KeyBytes)
         written = 0;
         try
         {
+#pragma warning disable CA5350 // Old keys are encrypted with it (openssl genrsa -des3), and are only read here, never written.
             using SymmetricAlgorithm cipher = IsAes ? Aes.Create() : System.Security.Cryptography.TripleDES.Create();
+#pragma warning restore CA5350
             cipher.SetKey(key);
             return cipher.TryDecryptCbc(content, iv, clear, out written, PaddingMode.PKCS7);
         }
