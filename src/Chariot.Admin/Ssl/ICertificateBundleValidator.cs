@@ -10,18 +10,29 @@ namespace Chariot.Admin.Ssl;
 internal interface ICertificateBundleValidator
 {
     /// <summary>
-    /// Judges one file by itself. <paramref name="content"/> is the file as uploaded; a default span means that there is no file.
+    /// Judges one file by itself. <paramref name="content"/> is the file as uploaded; a default span means that there is no file. The
+    /// caller disposes the result, which wipes a key in it.
     /// </summary>
-    FileInspection InspectFile(SslFile slot, ReadOnlySpan<byte> content);
+    /// <param name="passphrase">Of a private key, in bytes as it was typed; null when none was given.</param>
+    FileInspection InspectFile(SslFile slot, ReadOnlySpan<byte> content, ClearSecret? passphrase = null);
 
     /// <summary>Judges the three files together. The caller disposes the result, which wipes the key in it.</summary>
-    BundleInspection InspectBundle(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> serverCertificate, ReadOnlySpan<byte> caChain);
+    BundleInspection InspectBundle(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> serverCertificate, ReadOnlySpan<byte> caChain, ClearSecret? passphrase = null);
 }
 
 /// <summary>What one file is and what is wrong with it. <see cref="Recognised"/> is for people, e.g. "RSA 2048-bit private key (PKCS#8)".</summary>
-internal sealed record FileInspection(string Recognised, ImmutableArray<Finding> Findings)
+internal sealed class FileInspection(string recognised, ImmutableArray<Finding> findings) : IDisposable
 {
+    public string Recognised { get; } = recognised;
+
+    public ImmutableArray<Finding> Findings { get; } = findings;
+
     public bool HasErrors => Findings.Any(finding => finding.Severity == FindingSeverity.Error);
+
+    /// <summary>The key alone, in clear and as PEM, when a passphrase opened the file: this is to be sealed and kept, not the file. Wiped by <see cref="Dispose"/>.</summary>
+    public ClearSecret? Decrypted { get; init; }
+
+    public void Dispose() => Decrypted?.Dispose();
 }
 
 /// <summary>The judgement on three files and, when there are no errors, what is to be served.</summary>

@@ -32,7 +32,7 @@ internal sealed partial class ServerSideKey(
         {
             // Finding the primes takes seconds of CPU for 4096 bits.
             using var pem = await Task.Run(() => GeneratePem(bits));
-            var inspection = validator.InspectFile(SslFile.PrivateKey, pem.Bytes);
+            using var inspection = validator.InspectFile(SslFile.PrivateKey, pem.Bytes);
             var staged = new StagedSslFile(
                 sealer.Seal(pem.Bytes, SslSetup.AssociatedData(SslFile.PrivateKey)),
                 new SslFileLabel(Label, time.GetUtcNow()),
@@ -81,23 +81,17 @@ internal sealed partial class ServerSideKey(
         return Act<CertificateRequestFile>.Done(request);
     }
 
-    /// <summary>PKCS#8 in PEM, the form in which keys are uploaded too. Every buffer on the way is wiped.</summary>
     private static ClearSecret GeneratePem(int bits)
     {
         using var rsa = RSA.Create(bits);
         var der = rsa.ExportPkcs8PrivateKey();
-        var text = GC.AllocateArray<char>(PemEncoding.GetEncodedSize("PRIVATE KEY".Length, der.Length), pinned: true);
         try
         {
-            PemEncoding.TryWrite("PRIVATE KEY", der, text, out var written);
-            var pem = new ClearSecret(written);
-            Encoding.ASCII.GetBytes(text.AsSpan(0, written), pem.Bytes);
-            return pem;
+            return PrivateKeyPem.Write(der);
         }
         finally
         {
             CryptographicOperations.ZeroMemory(der);
-            Array.Clear(text);
         }
     }
 

@@ -44,7 +44,7 @@ internal static class SslEndpoints
 
             using var files = upload.Value;
             return files.Find(slot) is { } file
-                ? Answers.Ok(await ssl.StageAsync(slot, file, IsExposed(context), context.Actor()), StagedView.From)
+                ? Answers.Ok(await ssl.StageAsync(slot, file, IsExposed(context), context.Actor(), files.Passphrase), StagedView.From)
                 : new Problem(Refusal.Invalid("No file was sent.", [new Finding("file.missing", FindingSeverity.Error, "The upload has no part named file.") { File = SslUpload.NameOf(slot) }]));
         }).Accepts<MultipartBody>("multipart/form-data");
         routes.MapDelete("/files/" + name, async (HttpContext context, SslSetup ssl) => Answers.NoContent(await ssl.UnstageAsync(slot, context.Actor())));

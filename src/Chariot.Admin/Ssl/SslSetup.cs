@@ -48,14 +48,15 @@ internal sealed partial class SslSetup(
     }
 
     /// <param name="exposed">Whether the upload came over plain HTTP from another host.</param>
-    public async Task<Act<StagedFile>> StageAsync(SslFile slot, UploadedFile file, bool exposed, Actor actor)
+    /// <param name="passphrase">Of an encrypted private key, which is staged decrypted: the passphrase is forgotten with the request.</param>
+    public async Task<Act<StagedFile>> StageAsync(SslFile slot, UploadedFile file, bool exposed, Actor actor, ClearSecret? passphrase = null)
     {
         if (RefuseExposed(slot == SslFile.PrivateKey && exposed) is { } refusal)
         {
             return refusal;
         }
 
-        var inspection = validator.InspectFile(slot, file.Content);
+        using var inspection = validator.InspectFile(slot, file.Content, passphrase);
         if (inspection.HasErrors)
         {
             return Refusal.InvalidTls($"The file for {SslUpload.NameOf(slot)} is refused.", inspection.Findings);
@@ -63,7 +64,7 @@ internal sealed partial class SslSetup(
 
         var now = time.GetUtcNow();
         var staged = new StagedSslFile(
-            sealer.Seal(file.Content, AssociatedData(slot)),
+            sealer.Seal(inspection.Decrypted is { } decrypted ? decrypted.Bytes : file.Content, AssociatedData(slot)),
             new SslFileLabel(file.FileName, now),
             slot == SslFile.PrivateKey && exposed ? inspection.Findings.Add(OverHttp) : inspection.Findings,
             inspection.Recognised,
@@ -99,7 +100,7 @@ internal sealed partial class SslSetup(
             return new Refusal(409, "staged-unreadable", NotOpened);
         }
 
-        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
+        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain), files.Passphrase);
         return Act<ImmutableArray<Finding>>.Done(await WithPlaceAsync(WithExposure(bundle.Findings, exposed), bundle));
     }
 
@@ -114,7 +115,7 @@ internal sealed partial class SslSetup(
         }
 
         using var files = opened.Value;
-        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
+        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain), files.Passphrase);
         return Act<ImmutableArray<Finding>>.Done(WithExposure(bundle.Findings, WasExposed(staged)));
     }
 
@@ -187,7 +188,7 @@ internal sealed partial class SslSetup(
 
     private async Task<Act<SslStatus>> SetupAsync(UploadedFiles files, Func<SslFile, SslFileLabel> label, string? generatedKeyId, bool exposed, bool replace, long? expectedRevision, Actor actor)
     {
-        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain));
+        using var bundle = validator.InspectBundle(files.Content(SslFile.PrivateKey), files.Content(SslFile.ServerCertificate), files.Content(SslFile.CaChain), files.Passphrase);
         if (bundle.HasErrors || bundle is not { Pkcs8Key: not null, Leaf: not null, Details: not null })
         {
             return Refusal.InvalidTls("Key, certificate and chain cannot be served together. Nothing was changed.", bundle.Findings);

@@ -24,6 +24,10 @@ internal sealed class UploadedFile(ClearSecret buffer, int length, string fileNa
 internal sealed class UploadedFiles : IDisposable
 {
     private readonly Dictionary<SslFile, UploadedFile> _files = [];
+    private bool _hasPassphrase;
+
+    /// <summary>Of the private key; null when none was given, or an empty one, as a form sends that was left blank. Never stored.</summary>
+    public ClearSecret? Passphrase { get; private set; }
 
     public UploadedFile? Find(SslFile slot) => _files.GetValueOrDefault(slot);
 
@@ -32,8 +36,21 @@ internal sealed class UploadedFiles : IDisposable
 
     public bool TryAdd(SslFile slot, UploadedFile file) => _files.TryAdd(slot, file);
 
+    /// <summary>False when there was one already.</summary>
+    public bool TryAdd(ClearSecret? passphrase)
+    {
+        if (_hasPassphrase)
+        {
+            return false;
+        }
+
+        (Passphrase, _hasPassphrase) = (passphrase, true);
+        return true;
+    }
+
     public void Dispose()
     {
+        Passphrase?.Dispose();
         foreach (var file in _files.Values)
         {
             file.Dispose();
@@ -52,6 +69,11 @@ internal static class SslUpload
 
     private const int MaximumFileName = 255;
 
+    /// <summary>Bytes: 10,000 characters of any script.</summary>
+    private const int MaximumPassphrase = 40_000;
+
+    private const string PassphrasePart = "passphrase";
+
     private static readonly ImmutableDictionary<string, SslFile> PartNames = ImmutableDictionary.CreateRange(StringComparer.Ordinal,
     [
         KeyValuePair.Create("privateKey", SslFile.PrivateKey),
@@ -69,16 +91,16 @@ internal static class SslUpload
     public static bool IsExposed(bool isHttps, IPAddress? from) =>
         !isHttps && from is not null && !IPAddress.IsLoopback(from.IsIPv4MappedToIPv6 ? from.MapToIPv4() : from);
 
-    /// <summary>Reads one part named <c>file</c> for <paramref name="slot"/>.</summary>
+    /// <summary>Reads one part named <c>file</c> for <paramref name="slot"/>; with a private key a part <c>passphrase</c> may come.</summary>
     public static Task<Act<UploadedFiles>> ReadOneAsync(HttpRequest request, SslFile slot, CancellationToken cancellationToken) =>
-        ReadAsync(request, name => name == "file" ? slot : null, UploadLimit.Of, MaximumSize(slot) + Overhead, cancellationToken);
+        ReadAsync(request, name => name == "file" ? slot : null, UploadLimit.Of, slot == SslFile.PrivateKey, MaximumSize(slot) + Overhead, cancellationToken);
 
     /// <summary>Reads one part named <c>file</c>, of at most <paramref name="maximum"/> bytes, that belongs in none of the three slots.</summary>
     /// <param name="label">The file as findings name it.</param>
     public static async Task<Act<UploadedFile>> ReadOtherAsync(HttpRequest request, string label, int maximum, CancellationToken cancellationToken)
     {
         // The slot only says where the file is to be found again.
-        var upload = await ReadAsync(request, name => name == "file" ? SslFile.CaChain : null, _ => new UploadLimit(label, maximum), maximum + Overhead, cancellationToken);
+        var upload = await ReadAsync(request, name => name == "file" ? SslFile.CaChain : null, _ => new UploadLimit(label, maximum), takesPassphrase: false, maximum + Overhead, cancellationToken);
         return upload.Refusal is { } refusal
             ? refusal
             : upload.Value.Find(SslFile.CaChain) is { } file
@@ -86,15 +108,16 @@ internal static class SslUpload
                 : Refusal.Invalid("No file was sent.", [new Finding("file.missing", FindingSeverity.Error, "The upload has no part named file.") { File = label }]);
     }
 
-    /// <summary>Reads the parts privateKey, serverCertificate and caChain, in any order; a part that is left out stays empty.</summary>
+    /// <summary>Reads the parts privateKey, serverCertificate, caChain and passphrase, in any order; a part that is left out stays empty.</summary>
     public static Task<Act<UploadedFiles>> ReadAllAsync(HttpRequest request, CancellationToken cancellationToken) => ReadAsync(
         request,
         name => PartNames.TryGetValue(name, out var slot) ? slot : null,
         UploadLimit.Of,
+        takesPassphrase: true,
         PartNames.Values.Sum(MaximumSize) + Overhead,
         cancellationToken);
 
-    private static async Task<Act<UploadedFiles>> ReadAsync(HttpRequest request, Func<string, SslFile?> slotOf, Func<SslFile, UploadLimit> limitOf, int maximumBody, CancellationToken cancellationToken)
+    private static async Task<Act<UploadedFiles>> ReadAsync(HttpRequest request, Func<string, SslFile?> slotOf, Func<SslFile, UploadLimit> limitOf, bool takesPassphrase, int maximumBody, CancellationToken cancellationToken)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
             || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
@@ -103,7 +126,7 @@ internal static class SslUpload
             return Problem.ForStatus(StatusCodes.Status415UnsupportedMediaType) with { Detail = "Upload the files as multipart/form-data." };
         }
 
-        if (request.ContentLength > maximumBody)
+        if (request.ContentLength > maximumBody + (takesPassphrase ? MaximumPassphrase : 0))
         {
             return TooLarge("The upload is larger than its files may be.");
         }
@@ -111,7 +134,7 @@ internal static class SslUpload
         var files = new UploadedFiles();
         try
         {
-            if (await ReadPartsAsync(new MultipartReader(boundary, request.Body), slotOf, limitOf, files, cancellationToken) is { } refusal)
+            if (await ReadPartsAsync(new MultipartReader(boundary, request.Body), slotOf, limitOf, takesPassphrase, files, cancellationToken) is { } refusal)
             {
                 files.Dispose();
                 return refusal;
@@ -132,12 +155,22 @@ internal static class SslUpload
         }
     }
 
-    private static async Task<Refusal?> ReadPartsAsync(MultipartReader reader, Func<string, SslFile?> slotOf, Func<SslFile, UploadLimit> limitOf, UploadedFiles files, CancellationToken cancellationToken)
+    private static async Task<Refusal?> ReadPartsAsync(MultipartReader reader, Func<string, SslFile?> slotOf, Func<SslFile, UploadLimit> limitOf, bool takesPassphrase, UploadedFiles files, CancellationToken cancellationToken)
     {
         while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
         {
-            if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)
-                || slotOf(HeaderUtilities.RemoveQuotes(disposition.Name).ToString()) is not { } slot)
+            var part = ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) ? HeaderUtilities.RemoveQuotes(disposition.Name).ToString() : "";
+            if (takesPassphrase && part == PassphrasePart)
+            {
+                if (await ReadPassphraseAsync(section.Body, files, cancellationToken) is { } refused)
+                {
+                    return refused;
+                }
+
+                continue;
+            }
+
+            if (disposition is null || slotOf(part) is not { } slot)
             {
                 return Refusal.Invalid("The upload has a part that is not known here.", [Findings.Error("upload.part", "file", "Each part is a form file with one of the documented names.")]);
             }
@@ -157,6 +190,25 @@ internal static class SslUpload
         }
 
         return null;
+    }
+
+    private static async Task<Refusal?> ReadPassphraseAsync(Stream body, UploadedFiles files, CancellationToken cancellationToken)
+    {
+        using var read = await ReadFileAsync(body, MaximumPassphrase, PassphrasePart, cancellationToken);
+        if (read is null)
+        {
+            return TooLarge("The passphrase is longer than any passphrase.");
+        }
+
+        var passphrase = read.Content.IsEmpty ? null : new ClearSecret(read.Content.Length);
+        read.Content.CopyTo(passphrase is null ? default : passphrase.Bytes);
+        if (files.TryAdd(passphrase))
+        {
+            return null;
+        }
+
+        passphrase?.Dispose();
+        return Refusal.Invalid("The passphrase was sent twice.", [Findings.Error("upload.duplicate", PassphrasePart, "The passphrase was sent twice.")]);
     }
 
     /// <summary>Null when the file is too large.</summary>

@@ -20,6 +20,8 @@ internal static class FindingText
 
     public static bool HasErrors(JsonNode? body) => body.Items("findings").Any(finding => finding.Text("severity") == "error");
 
+    public static bool Has(JsonNode? body, string code) => body.Items("findings").Any(finding => finding.Text("code") == code);
+
     private static string Place(JsonNode? finding)
     {
         string?[] parts = [finding.Text("file"), finding.Text("field"), finding.Text("line") is { } line ? $"line {line}" : null];

@@ -7,7 +7,7 @@ namespace Chariot.Server.Commands;
 /// <summary><c>chariot ssl status|setup|replace|delete|validate</c>.</summary>
 internal static class SslCommand
 {
-    private static readonly Option<string> Key = FileOption("--key", "RSA private key of the server, PKCS#1 or PKCS#8; without it the key that 'chariot csr' made", required: false);
+    private static readonly Option<string> Key = FileOption("--key", "RSA private key of the server, PKCS#1 or PKCS#8, also encrypted; without it the key that 'chariot csr' made", required: false);
     private static readonly Option<string> Certificate = FileOption("--cert", "Server certificate", required: true);
     private static readonly Option<string> Chain = FileOption("--chain", "CA chain: intermediate and root certificates in one file", required: true);
 
@@ -21,18 +21,19 @@ internal static class SslCommand
         new Command("delete", "Delete SSL: the encrypted ports close, their clients are disconnected, the key is erased")
             .Calls((_, api, stop) => api.DeleteAsync("ssl", stop), (_, _, output) => output.WriteLine("SSL is not set up any more.")),
         WithFiles("validate", "Check three files as setup does, and change nothing")
-            .Calls((parsed, api, stop) => api.SendAsync(HttpMethod.Post, "ssl/validate", Files(parsed), null, stop), ShowFindings, Judge),
+            .Calls((parsed, api, stop) => SendAsync(parsed, files => api.SendAsync(HttpMethod.Post, "ssl/validate", files, null, stop)), ShowFindings, Judge),
     };
 
     private static Option<string> FileOption(string name, string description, bool required) => new(name) { Description = description + ", PEM", HelpName = "file", Required = required };
 
-    private static Command WithFiles(string name, string description) => new(name, description) { Key, Certificate, Chain };
+    private static Command WithFiles(string name, string description) => new(name, description) { Key, KeyPassphrase.File, Certificate, Chain };
 
     /// <summary>The API sets up and replaces with one call. A person who says which one is meant is held to it.</summary>
-    private static async Task<ApiAnswer> PutAsync(ParseResult parsed, AdminApi api, bool replace, CancellationToken stop)
+    private static Task<ApiAnswer> PutAsync(ParseResult parsed, AdminApi api, bool replace, CancellationToken stop) =>
+        SendAsync(parsed, files => PutAsync(files, api, replace, stop));
+
+    private static async Task<ApiAnswer> PutAsync(MultipartFormDataContent files, AdminApi api, bool replace, CancellationToken stop)
     {
-        // Read first: a missing file is said whatever the state.
-        using var files = Files(parsed);
         var now = await api.GetAsync("ssl", stop);
         var isSetUp = now.Body.Field("certificate") is not null;
         if (now.Succeeded && isSetUp == replace)
@@ -50,7 +51,22 @@ internal static class SslCommand
             : ApiAnswer.Conflict("not-set-up", "SSL is not set up, so there is nothing to replace. Use 'chariot ssl setup'.");
     }
 
-    private static MultipartFormDataContent Files(ParseResult parsed)
+    /// <summary>Sends the files, which are read first: a missing one is said whatever the state. When the key turns out to be encrypted, its passphrase is asked for.</summary>
+    private static async Task<ApiAnswer> SendAsync(ParseResult parsed, Func<MultipartFormDataContent, Task<ApiAnswer>> send)
+    {
+        var passphrase = KeyPassphrase.Given(parsed, hasKey: parsed.GetValue(Key) is not null);
+        using var files = Files(parsed, passphrase);
+        var answer = await send(files);
+        if (passphrase is not null || !FindingText.Has(answer.Body, "key.encrypted") || KeyPassphrase.Ask() is not { } typed)
+        {
+            return answer;
+        }
+
+        using var again = Files(parsed, typed);
+        return await send(again);
+    }
+
+    private static MultipartFormDataContent Files(ParseResult parsed, byte[]? passphrase)
     {
         (string Part, Option<string> Option)[] slots = [("privateKey", Key), ("serverCertificate", Certificate), ("caChain", Chain)];
         var form = new MultipartFormDataContent();
@@ -64,6 +80,11 @@ internal static class SslCommand
             var content = new ByteArrayContent(Read(path));
             content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
             form.Add(content, part, Path.GetFileName(path));
+        }
+
+        if (passphrase is not null)
+        {
+            form.Add(new ByteArrayContent(passphrase), "passphrase");
         }
 
         return form;

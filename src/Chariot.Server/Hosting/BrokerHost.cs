@@ -89,6 +89,7 @@ internal static class BrokerHost
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
         // A drain takes up to 20 s, and the silo hands its grains over after that.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime);
+        builder.AddTelemetryExport(options);
         services.AddSingleton<ServerLog>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());

@@ -24,6 +24,8 @@ internal sealed class BrokerOptions
 
     public HealthOptions Health { get; set; } = new();
 
+    public TelemetryOptions Telemetry { get; set; } = new();
+
     public BootstrapOptions Bootstrap { get; set; } = new();
 
     /// <summary>Whether MQTT clients are served: the process is a silo.</summary>
@@ -80,6 +82,11 @@ internal sealed class BrokerOptions
         }
 
         Cluster.Tls.Validate(IsClustered, errors);
+        if (Telemetry.Validate() is { } telemetry)
+        {
+            errors.Add(telemetry);
+        }
+
         foreach (var (key, port) in new[] { ("Cluster:SiloPort", Cluster.SiloPort ?? 1), ("Cluster:GatewayPort", Cluster.GatewayPort), ("Health:Port", Health.Port) })
         {
             if (port is < 0 or > ushort.MaxValue)

@@ -1,4 +1,4 @@
-// What a page needs that only the browser has. No secret passes through here but the files that the user uploads, from the file field to the API.
+// What a page needs that only the browser has. No secret passes through here but the files that the user uploads and the passphrase of a key, from their fields to the API.
 (() => {
   'use strict';
 
@@ -36,11 +36,12 @@
     return done;
   }
 
-  // Key and certificate go from the file field straight to the API; the page is told what came of it.
-  async function upload(file, url, page) {
+  // Key and certificate, and the key's passphrase, go from their fields straight to the API; the page is told what came of it.
+  async function upload(file, url, page, passphrase) {
     await page.invokeMethodAsync('Started');
     const body = new FormData();
     body.append('file', file);
+    if (passphrase) body.append('passphrase', passphrase);
     let status = 0, text = '';
     try {
       const answer = await fetch(url, { method: 'PUT', body, headers: { 'Chariot-Antiforgery': token() } });
@@ -50,13 +51,30 @@
       status = 0;
     }
     await page.invokeMethodAsync('Answered', status, text);
+    return status === 200 || status === 202;
   }
 
   function fileSlot(zone, input, url, page) {
+    // Until it is accepted: a key that turns out to be encrypted goes again, with its passphrase.
+    let refused = null;
+    const field = () => zone.querySelector('[data-chariot-passphrase]');
+    const send = async (file, passphrase) => {
+      refused = await upload(file, url, page, passphrase) ? null : file;
+      field()?.focus();
+    };
+    const open = async () => {
+      const passphrase = field()?.value;
+      if (refused && passphrase) {
+        field().value = '';
+        await send(refused, passphrase);
+      }
+    };
+    zone.addEventListener('click', event => { if (event.target.closest('[data-chariot-open]')) open(); });
+    zone.addEventListener('keydown', event => { if (event.key === 'Enter' && event.target === field()) open(); });
     const take = async () => {
       const file = input.files[0];
       if (file) {
-        await upload(file, url, page);
+        await send(file);
         input.value = '';
       }
     };
@@ -73,7 +91,7 @@
       depth = 0;
       over(false);
       const file = event.dataTransfer.files[0];
-      if (file && !input.disabled) await upload(file, url, page);
+      if (file && !input.disabled) await send(file);
     });
   }
 

@@ -293,9 +293,9 @@ internal sealed class FakeValidator : ICertificateBundleValidator
         Sha256Fingerprint = new string('a', 64),
     };
 
-    public FileInspection InspectFile(SslFile slot, ReadOnlySpan<byte> content) => new("a " + slot, Judge(slot, content));
+    public FileInspection InspectFile(SslFile slot, ReadOnlySpan<byte> content, ClearSecret? passphrase = null) => new("a " + slot, Judge(slot, content));
 
-    public BundleInspection InspectBundle(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> serverCertificate, ReadOnlySpan<byte> caChain)
+    public BundleInspection InspectBundle(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> serverCertificate, ReadOnlySpan<byte> caChain, ClearSecret? passphrase = null)
     {
         ImmutableArray<Finding> findings =
             [.. Judge(SslFile.PrivateKey, privateKey), .. Judge(SslFile.ServerCertificate, serverCertificate), .. Judge(SslFile.CaChain, caChain)];

@@ -25,5 +25,5 @@ public sealed class CommandLineFixture : BrokerFixture
 
     /// <summary>Runs a command with no other CHARIOT_ variables than <paramref name="environment"/>.</summary>
     public static Task<CommandResult> RunWithAsync(string[] environment, params string[] arguments) => Command.RunAsync(
-        "env", ["-u", "CHARIOT_SERVER", "-u", "CHARIOT_TOKEN", "-u", "CHARIOT_PASSWORD", .. environment, "dotnet", Repository.ServerAssembly, .. arguments]);
+        "env", ["-u", "CHARIOT_SERVER", "-u", "CHARIOT_TOKEN", "-u", "CHARIOT_PASSWORD", "-u", "CHARIOT_KEY_PASSPHRASE", .. environment, "dotnet", Repository.ServerAssembly, .. arguments]);
 }

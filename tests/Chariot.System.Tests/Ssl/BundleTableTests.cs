@@ -7,8 +7,7 @@ namespace Chariot.SystemTests.Ssl;
 
 /// <summary>
 /// The table of bad and odd certificate uploads, row by row over HTTP on one running broker: what the answer says, that no answer is
-/// a 5xx or shows code, and that nothing is left behind. Row 1's passphrase is no part of the interface. Rows about calls, not files:
-/// 48 and 49 are in <see cref="AllOrNothingTests"/>, 50 and 51 in <see cref="SslTests"/> and in the cluster tests, 52 in
+/// a 5xx or shows code, and that nothing is left behind. Rows about calls, not files: 48 and 49 are in <see cref="AllOrNothingTests"/>, 50 and 51 in <see cref="SslTests"/> and in the cluster tests, 52 in
 /// <see cref="SslTests"/>, 53 in the admin tests (the key over HTTP from an address that is not loopback).
 /// </summary>
 public sealed class BundleTableTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>, IAsyncLifetime
@@ -44,8 +43,8 @@ public sealed class BundleTableTests(BrokerFixture fixture) : IClassFixture<Brok
         var row = BundleTable.Cases[name];
         var files = row.Files;
 
-        var dry = Sane(await Admin.ValidateSslAsync(files.Key, files.Certificate, files.Chain));
-        var put = Sane(await Admin.PutSslAsync(files.Key, files.Certificate, files.Chain));
+        var dry = Sane(await Admin.ValidateSslAsync(files.Key, files.Certificate, files.Chain, files.Passphrase));
+        var put = Sane(await Admin.PutSslAsync(files.Key, files.Certificate, files.Chain, passphrase: files.Passphrase));
         if (row.IsTooLarge)
         {
             Assert.Equal((HttpStatusCode.RequestEntityTooLarge, "upload-too-large"), (dry.Status, dry.Problem));
@@ -63,7 +62,7 @@ public sealed class BundleTableTests(BrokerFixture fixture) : IClassFixture<Brok
         var refusals = new List<AdminAnswer>();
         foreach (var (slot, _, content) in Slots)
         {
-            if (content(files) is { } pem && Sane(await Admin.StageAsync(slot, pem, slot + ".pem")) is { Status: not HttpStatusCode.OK } refusal)
+            if (content(files) is { } pem && Sane(await Admin.StageAsync(slot, pem, slot + ".pem", slot == "private-key" ? files.Passphrase : null)) is { Status: not HttpStatusCode.OK } refusal)
             {
                 refusals.Add(refusal);
             }
@@ -96,10 +95,10 @@ public sealed class BundleTableTests(BrokerFixture fixture) : IClassFixture<Brok
         var row = BundleTable.Cases[name];
         var files = row.Files;
 
-        var dry = Sane(await Admin.ValidateSslAsync(files.Key, files.Certificate, files.Chain)).EnsureSuccess();
+        var dry = Sane(await Admin.ValidateSslAsync(files.Key, files.Certificate, files.Chain, files.Passphrase)).EnsureSuccess();
         foreach (var (slot, _, content) in Slots)
         {
-            Sane(await Admin.StageAsync(slot, content(files)!, slot + ".pem")).EnsureSuccess();
+            Sane(await Admin.StageAsync(slot, content(files)!, slot + ".pem", slot == "private-key" ? files.Passphrase : null)).EnsureSuccess();
         }
 
         var setup = Sane(await Admin.PostAsync("ssl/setup"));
@@ -125,7 +124,7 @@ public sealed class BundleTableTests(BrokerFixture fixture) : IClassFixture<Brok
         foreach (var (name, row) in BundleTable.Cases.Where(row => row.Value.IsError))
         {
             var files = row.Files;
-            var answer = Sane(await Admin.PutSslAsync(files.Key, files.Certificate, files.Chain));
+            var answer = Sane(await Admin.PutSslAsync(files.Key, files.Certificate, files.Chain, passphrase: files.Passphrase));
             Assert.True((int)answer.Status is 400 or 413, $"{name}: {answer.Text}");
             var after = Sane(await Admin.GetAsync("ssl")).EnsureSuccess().Body!;
             Assert.Equal(((string?)before["state"], (long)before["revision"]!, good.ServerFingerprint), ((string?)after["state"], (long)after["revision"]!, (string?)after["certificate"]!["sha256Fingerprint"]));

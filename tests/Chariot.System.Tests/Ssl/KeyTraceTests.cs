@@ -1,9 +1,4 @@
-using System.IO.Compression;
-using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using System.Text.Json;
 using Chariot.TestKit;
 using Chariot.TestKit.Broker;
 using Chariot.TestKit.Certificates;
@@ -12,7 +7,7 @@ using Chariot.TestKit.Secrets;
 
 namespace Chariot.SystemTests.Ssl;
 
-/// <summary>The private key on the wire, in memory, in error paths and in an old copy of the store.</summary>
+/// <summary>The private key on the wire, in memory and in an old copy of the store; in error paths it is in <see cref="ErrorPathTests"/>.</summary>
 public sealed class KeyTraceTests : IDisposable
 {
     private static readonly string[] Names = ["localhost"];
@@ -115,58 +110,6 @@ public sealed class KeyTraceTests : IDisposable
         Assert.Equal(0, pem);
     }
 
-    /// <summary>K7: the same canary key through every way of being wrong, with everything logged.</summary>
-    [Fact]
-    public async Task ErrorPaths_TellNothingOfTheKey()
-    {
-        var options = BrokerOptions.AllowAnonymous with
-        {
-            Environment = new Dictionary<string, string> { ["TMPDIR"] = _temporary.Path, ["Logging__LogLevel__Default"] = "Trace", ["Logging__LogLevel__Microsoft.AspNetCore"] = "Trace" },
-        };
-        await using var broker = await BrokerProcess.StartAsync(options);
-        var scanner = SecretScanner.ForKey(_certificates.KeyPkcs8Pem);
-        var answers = new StringBuilder();
-        var inputs = Wrong().ToList();
-        foreach (var (name, key) in inputs)
-        {
-            foreach (var answer in new[]
-            {
-                await broker.Admin.StageAsync("private-key", key, name),
-                await broker.Admin.StageAsync("server-certificate", key, name),
-                await broker.Admin.StageAsync("ca-chain", key, name),
-                await broker.Admin.PutSslAsync(key, _certificates.ServerPem, _certificates.ChainPem),
-                await broker.Admin.PutSslAsync(_certificates.KeyPkcs8Pem, key, _certificates.ChainPem),
-                await broker.Admin.PutSslAsync(_certificates.KeyPkcs8Pem, _certificates.ServerPem, key),
-                await broker.Admin.ValidateSslAsync(key, key, key),
-            })
-            {
-                Assert.True((int)answer.Status < 500, $"{name}: {answer.Text}");
-                answers.Append(answer.Text);
-            }
-        }
-
-        // As JSON instead of a form, in a field of another call, as a file name, and as a query.
-        foreach (var answer in new[]
-        {
-            await broker.Admin.PutAsync("ssl", new { privateKey = _certificates.KeyPkcs8Pem }),
-            await broker.Admin.PutAsync("settings/tls", new { minVersion = _certificates.KeyPkcs8Pem }),
-            await broker.Admin.PostAsync("ssl/csr", new { subject = new { cn = _certificates.KeyPkcs8Pem } }),
-        })
-        {
-            Assert.InRange((int)answer.Status, 400, 499);
-            answers.Append(answer.Text);
-        }
-
-        answers.Append((await broker.Admin.GetAsync("ssl")).Text).Append((await broker.Admin.GetAsync("audit")).Text);
-        await broker.StopAsync();
-        var hits = scanner.Scan("answers", Encoding.UTF8.GetBytes(answers.ToString()))
-            .Concat(scanner.Scan("log", Encoding.UTF8.GetBytes(broker.Output)))
-            .Concat(scanner.Scan([broker.DataDirectory, _temporary.Path], except: Path.GetFullPath(Path.Combine(broker.DataDirectory, "master.key"))))
-            .ToList();
-        Drill.Report($"error paths: {inputs.Count} wrong inputs in 7 calls each, {broker.Output.Length >> 10} KiB of trace log, {hits.Count} hits");
-        Assert.Empty(hits);
-    }
-
     /// <summary>K8, the part without backups: a copy of the store from before Delete opens nothing without the master key.</summary>
     [Fact]
     public async Task AnOldCopyOfTheStore_WithoutItsMasterKey_DoesNotServe()
@@ -208,68 +151,5 @@ public sealed class KeyTraceTests : IDisposable
         yield return middle;
         yield return [.. middle.Reverse()];
         yield return [.. middle.Chunk(4).SelectMany(word => word.Reverse())];
-    }
-
-    private IEnumerable<(string Name, string Content)> Wrong()
-    {
-        var pem = _certificates.KeyPkcs8Pem;
-        var der = _certificates.KeyPkcs8;
-        using var rsa = RSA.Create();
-        rsa.ImportFromPem(pem);
-        using var other = RSA.Create(2048);
-        using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var withKey = _certificates.Server.CopyWithPrivateKey(rsa);
-        static string Latin(byte[] bytes) => Encoding.Latin1.GetString(bytes);
-        static string Wrap(string label, byte[] bytes) => new string(PemEncoding.Write(label, bytes)) + "\n";
-
-        yield return ("der.pem", Latin(der));
-        yield return ("pkcs1.der", Latin(_certificates.KeyPkcs1));
-        yield return ("store.p12", Latin(withKey.Export(X509ContentType.Pkcs12, "pass")));
-        yield return ("encrypted.key", rsa.ExportEncryptedPkcs8PrivateKeyPem("pass", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
-        yield return ("cut.key", pem[..(pem.Length / 2)]);
-        yield return ("no-end.key", pem[..pem.IndexOf("-----END", StringComparison.Ordinal)]);
-        yield return ("label.key", pem.Replace("END PRIVATE KEY", "END RSA PRIVATE KEY", StringComparison.Ordinal));
-        yield return ("unknown.key", pem.Replace("PRIVATE KEY", "SECRET KEY", StringComparison.Ordinal));
-        yield return ("openssh.key", pem.Replace("PRIVATE KEY", "OPENSSH PRIVATE KEY", StringComparison.Ordinal));
-        yield return ("proc-type.key", _certificates.KeyPkcs1Pem.Replace("KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n", StringComparison.Ordinal));
-        yield return ("character.key", pem.Insert(400, "*"));
-        yield return ("two.key", pem + other.ExportPkcs8PrivateKeyPem());
-        yield return ("with-curve.key", pem + curve.ExportPkcs8PrivateKeyPem());
-        yield return ("combined.pem", pem + _certificates.ServerPem + _certificates.ChainPem);
-        yield return ("trailing.key", Wrap("PRIVATE KEY", [.. der, 1, 2, 3]));
-        yield return ("as-certificate.pem", Wrap("CERTIFICATE", der));
-        yield return ("as-request.pem", Wrap("CERTIFICATE REQUEST", der));
-        yield return ("as-public.pem", Wrap("PUBLIC KEY", der));
-        yield return ("as-ec.pem", Wrap("EC PRIVATE KEY", der));
-        yield return ("utf16.key", Latin(Encoding.Unicode.GetPreamble()) + Latin(Encoding.Unicode.GetBytes(pem)));
-        yield return ("page.html", $"<!DOCTYPE html><html><pre>{pem}</pre></html>");
-        yield return ("archive.gz", Latin(Pack(Encoding.ASCII.GetBytes(pem))));
-        yield return ("key.jwk", JsonSerializer.Serialize(new { kty = "RSA", d = _certificates.Key.D, p = _certificates.Key.P, q = _certificates.Key.Q }));
-        yield return ("hex.txt", Convert.ToHexString(der));
-        yield return ("large.key", pem + new string(' ', 300 * 1024));
-
-        foreach (var part in new[] { _certificates.Key.Q!, _certificates.Key.InverseQ!, _certificates.Key.D! })
-        {
-            // A number that is not the one that belongs here.
-            var wrong = _certificates.KeyPkcs1;
-            wrong[wrong.AsSpan().IndexOf(part) + part.Length - 5] ^= 0x10;
-            yield return ("inconsistent.key", Wrap("RSA PRIVATE KEY", wrong));
-        }
-
-        // rsaEncryption (1.2.840.113549.1.1.1) turned into id-RSASSA-PSS.
-        var pss = _certificates.KeyPkcs8;
-        pss[pss.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01]) + 8] = 0x0A;
-        yield return ("pss.key", Wrap("PRIVATE KEY", pss));
-    }
-
-    private static byte[] Pack(byte[] bytes)
-    {
-        using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal))
-        {
-            gzip.Write(bytes);
-        }
-
-        return packed.ToArray();
     }
 }

@@ -8,7 +8,7 @@ using Chariot.TestKit.Secrets;
 namespace Chariot.SystemTests.Ssl;
 
 /// <summary>
-/// Where the private key goes, or rather does not: not one form of it lies in the data directory, the temporary directory, the log
+/// Where the private key and its passphrase go, or rather do not: not one form of them lies in the data directory, the temporary directory, the log
 /// or an API answer, neither while SSL is set up nor after Delete.
 /// </summary>
 public class SecretScanDrill
@@ -21,7 +21,9 @@ public class SecretScanDrill
         var handshakes = Drill.Pick(100, 1000);
         using var certificates = new TestCertificates();
         using var temporary = new TempDirectory();
-        var scanner = SecretScanner.ForKey(certificates.KeyPkcs8Pem);
+        var passphrase = "canary passphrase " + Guid.NewGuid().ToString("N");
+        var encrypted = certificates.KeyEncryptedPem(passphrase);
+        var scanners = new[] { SecretScanner.ForKey(certificates.KeyPkcs8Pem), SecretScanner.ForText("passphrase", passphrase) };
         var options = BrokerOptions.AllowAnonymous with
         {
             Environment = new Dictionary<string, string>
@@ -34,15 +36,17 @@ public class SecretScanDrill
         var admin = broker.Admin;
         var answers = new StringBuilder();
 
-        // Both ways in: three staged files, then a replacement in one request with the other encoding.
-        (await admin.StageAsync("private-key", certificates.KeyPkcs1Pem, "canary.key")).EnsureSuccess();
+        // All ways in: three staged files, the key encrypted, then replacements in one request, with the other encoding and encrypted.
+        (await admin.StageAsync("private-key", encrypted, "canary.key", passphrase)).EnsureSuccess();
         (await admin.StageAsync("server-certificate", certificates.ServerPem, "canary.crt")).EnsureSuccess();
         (await admin.StageAsync("ca-chain", certificates.ChainPem, "canary-chain.crt")).EnsureSuccess();
         answers.Append((await admin.GetAsync("ssl")).Text);
         answers.Append((await admin.PostAsync("ssl/setup")).EnsureSuccess().Text);
-        answers.Append((await admin.PutSslAsync(certificates.KeyPkcs8Pem, certificates.ServerPem, certificates.ChainPem)).EnsureSuccess().Text);
+        answers.Append((await admin.PutSslAsync(certificates.KeyPkcs1Pem, certificates.ServerPem, certificates.ChainPem)).EnsureSuccess().Text);
+        answers.Append((await admin.PutSslAsync(encrypted, certificates.ServerPem, certificates.ChainPem, passphrase: passphrase)).EnsureSuccess().Text);
 
-        // And a way that fails, for the error paths: the key in the certificate's slot.
+        // And ways that fail, for the error paths: another passphrase, and the key in the certificate's slot.
+        answers.Append((await admin.ValidateSslAsync(encrypted, certificates.ServerPem, certificates.ChainPem, passphrase + passphrase)).Text);
         answers.Append((await admin.ValidateSslAsync(certificates.KeyPkcs8Pem, certificates.KeyPkcs1Pem, certificates.ChainPem)).Text);
         for (var i = 0; i < handshakes; i++)
         {
@@ -64,21 +68,22 @@ public class SecretScanDrill
         var afterStop = Scan();
 
         var planted = Path.Combine(broker.DataDirectory, "planted.bin");
-        await File.WriteAllBytesAsync(planted, certificates.KeyPkcs1);
+        await File.WriteAllBytesAsync(planted, [.. certificates.KeyPkcs1, .. Encoding.UTF8.GetBytes(passphrase)]);
         var control = Scan();
         File.Delete(planted);
 
         Drill.Report($"key scan{(killed ? " with kill -9" : "")}: {handshakes} handshakes, hits while set up {whileSetUp.Count}, after delete {afterDelete.Count}, after stop {afterStop.Count}; planted copy: {control.Count} hits");
-        Assert.NotEmpty(control);
+        Assert.Contains(control, hit => hit.Needle == "passphrase");
+        Assert.Contains(control, hit => hit.Needle == "PKCS#1");
         Assert.Empty(whileSetUp);
         Assert.Empty(afterDelete);
         Assert.Empty(afterStop);
 
         IReadOnlyList<SecretHit> Scan() =>
         [
-            .. scanner.Scan([broker.DataDirectory, temporary.Path], except: Path.GetFullPath(Path.Combine(broker.DataDirectory, "master.key"))),
-            .. scanner.Scan("log", Encoding.UTF8.GetBytes(broker.Output)),
-            .. scanner.Scan("API answers", Encoding.UTF8.GetBytes(answers.ToString())),
+            .. scanners.SelectMany(scanner => scanner.Scan([broker.DataDirectory, temporary.Path], except: Path.GetFullPath(Path.Combine(broker.DataDirectory, "master.key")))),
+            .. scanners.SelectMany(scanner => scanner.Scan("log", Encoding.UTF8.GetBytes(broker.Output))),
+            .. scanners.SelectMany(scanner => scanner.Scan("API answers", Encoding.UTF8.GetBytes(answers.ToString()))),
         ];
     }
 

@@ -96,18 +96,20 @@ public sealed class AdminClient : IDisposable
 
     /// <summary>PUT /ssl: set up, or replace in place; without a key, with the one that was generated on the server.</summary>
     /// <param name="expectedRevision">Sent as If-Match.</param>
-    public Task<AdminAnswer> PutSslAsync(string? privateKey, string? serverCertificate, string? caChain, long? expectedRevision = null) =>
-        SendSslAsync(HttpMethod.Put, "ssl", privateKey, serverCertificate, caChain, expectedRevision);
+    /// <param name="passphrase">Of an encrypted key.</param>
+    public Task<AdminAnswer> PutSslAsync(string? privateKey, string? serverCertificate, string? caChain, long? expectedRevision = null, string? passphrase = null) =>
+        SendSslAsync(HttpMethod.Put, "ssl", privateKey, serverCertificate, caChain, passphrase, expectedRevision);
 
-    public Task<AdminAnswer> ValidateSslAsync(string? privateKey, string? serverCertificate, string? caChain) =>
-        SendSslAsync(HttpMethod.Post, "ssl/validate", privateKey, serverCertificate, caChain);
+    public Task<AdminAnswer> ValidateSslAsync(string? privateKey, string? serverCertificate, string? caChain, string? passphrase = null) =>
+        SendSslAsync(HttpMethod.Post, "ssl/validate", privateKey, serverCertificate, caChain, passphrase);
 
     /// <summary>PUT /ssl/files/… : stages one of <c>private-key</c>, <c>server-certificate</c>, <c>ca-chain</c>.</summary>
-    public async Task<AdminAnswer> StageAsync(string slot, string pem, string fileName)
+    public async Task<AdminAnswer> StageAsync(string slot, string pem, string fileName, string? passphrase = null)
     {
         await EnsureSignedInAsync();
         using var form = new MultipartFormDataContent();
         AddFile(form, "file", pem, fileName);
+        AddPassphrase(form, passphrase);
         return await CallAsync(HttpMethod.Put, "api/v1/ssl/files/" + slot, form);
     }
 
@@ -126,10 +128,11 @@ public sealed class AdminClient : IDisposable
         _loginGate.Dispose();
     }
 
-    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string? serverCertificate, string? caChain, long? expectedRevision = null)
+    private async Task<AdminAnswer> SendSslAsync(HttpMethod method, string path, string? privateKey, string? serverCertificate, string? caChain, string? passphrase, long? expectedRevision = null)
     {
         await EnsureSignedInAsync();
         using var form = new MultipartFormDataContent();
+        AddPassphrase(form, passphrase);
         foreach (var (name, content, fileName) in new[] { ("privateKey", privateKey, "server.key"), ("serverCertificate", serverCertificate, "server.crt"), ("caChain", caChain, "chain.crt") })
         {
             if (content is not null)
@@ -139,6 +142,14 @@ public sealed class AdminClient : IDisposable
         }
 
         return await CallAsync(method, "api/v1/" + path, form, expectedRevision);
+    }
+
+    private static void AddPassphrase(MultipartFormDataContent form, string? passphrase)
+    {
+        if (passphrase is not null)
+        {
+            form.Add(new StringContent(passphrase), "passphrase");
+        }
     }
 
     // Latin-1, so that a test can send any bytes.

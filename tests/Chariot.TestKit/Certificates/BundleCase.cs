@@ -1,7 +1,11 @@
 namespace Chariot.TestKit.Certificates;
 
 /// <summary>The three files of one upload: their bytes as Latin-1 text, null for a file that is left out.</summary>
-public sealed record BundleFiles(string? Key, string? Certificate, string? Chain);
+public sealed record BundleFiles(string? Key, string? Certificate, string? Chain)
+{
+    /// <summary>Of the key; null when none is sent.</summary>
+    public string? Passphrase { get; init; }
+}
 
 /// <summary>
 /// One bad, odd or good input and the finding that must be among the answers. <see cref="Code"/> is empty for input that draws no

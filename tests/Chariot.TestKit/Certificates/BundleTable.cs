@@ -12,7 +12,7 @@ public static partial class BundleTable
     private const string Chain = "caChain";
 
     public static IReadOnlyDictionary<string, BundleCase> Cases { get; } = new Dictionary<string, BundleCase>(
-        new[] { KeyRows(), FileRows(), CertificateRows(), ChainRows() }.SelectMany(rows => rows));
+        new[] { PassphraseRows(), KeyRows(), FileRows(), CertificateRows(), ChainRows() }.SelectMany(rows => rows));
 
     private static BundleCase Odd(string code, string severity, string file, int? block, int? line, Func<BundleFiles> input, string says = "") =>
         new(code, severity, file, block, line, input) { Says = says };

@@ -65,6 +65,10 @@ public sealed class TestCertificates : IDisposable
     /// <summary><c>BEGIN RSA PRIVATE KEY</c>.</summary>
     public string KeyPkcs1Pem => _serverKey.ExportRSAPrivateKeyPem() + "\n";
 
+    /// <summary><c>BEGIN ENCRYPTED PRIVATE KEY</c>, as openssl writes it.</summary>
+    public string KeyEncryptedPem(string passphrase) =>
+        _serverKey.ExportEncryptedPkcs8PrivateKeyPem(passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 2048)) + "\n";
+
     public byte[] KeyPkcs8 => _serverKey.ExportPkcs8PrivateKey();
 
     public byte[] KeyPkcs1 => _serverKey.ExportRSAPrivateKey();

@@ -14,17 +14,18 @@ internal sealed class CertificateBundleValidator(TimeProvider time) : ICertifica
     private sealed record Chosen(ParsedCertificate Leaf, ChainPath Path);
 
     /// <inheritdoc/>
-    public FileInspection InspectFile(SslFile slot, ReadOnlySpan<byte> content)
+    public FileInspection InspectFile(SslFile slot, ReadOnlySpan<byte> content, ClearSecret? passphrase = null)
     {
         var findings = new FindingList();
         using var file = SlotContent.Read(slot, content, findings);
         var recognised = file.Recognised;
-        Guard(slot, findings, () => recognised = slot == SslFile.PrivateKey ? InspectKeyFile(file, findings) : InspectCertificateFile(file, findings));
-        return new FileInspection(recognised, findings.ToSorted());
+        ClearSecret? decrypted = null;
+        Guard(slot, findings, () => recognised = slot == SslFile.PrivateKey ? InspectKeyFile(file, passphrase, findings, out decrypted) : InspectCertificateFile(file, findings));
+        return new FileInspection(recognised, findings.ToSorted()) { Decrypted = decrypted };
     }
 
     /// <inheritdoc/>
-    public BundleInspection InspectBundle(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> serverCertificate, ReadOnlySpan<byte> caChain)
+    public BundleInspection InspectBundle(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> serverCertificate, ReadOnlySpan<byte> caChain, ClearSecret? passphrase = null)
     {
         var findings = new FindingList();
         using var keyFile = SlotContent.Read(SslFile.PrivateKey, privateKey, findings);
@@ -36,7 +37,7 @@ internal sealed class CertificateBundleValidator(TimeProvider time) : ICertifica
         Chosen? chosen = null;
         try
         {
-            Guard(SslFile.PrivateKey, findings, () => PrivateKeyRules.Inspect(keyFile, keys, findings));
+            Guard(SslFile.PrivateKey, findings, () => PrivateKeyRules.Inspect(keyFile, new KeyPassphrase(passphrase), keys, findings));
             Guard(SslFile.ServerCertificate, findings, () => certificates = CertificateRules.Read(certificateFile, findings));
             Guard(SslFile.CaChain, findings, () => chain = CertificateRules.Read(chainFile, findings));
             Guard(SslFile.CaChain, findings, () => chosen = InspectTogether(keys, certificates, chain, findings));
@@ -66,13 +67,20 @@ internal sealed class CertificateBundleValidator(TimeProvider time) : ICertifica
         }
     }
 
-    private static string InspectKeyFile(SlotContent file, FindingList findings)
+    private static string InspectKeyFile(SlotContent file, ClearSecret? given, FindingList findings, out ClearSecret? decrypted)
     {
+        decrypted = null;
+        var passphrase = new KeyPassphrase(given);
         var keys = new List<FoundKey>();
         try
         {
-            PrivateKeyRules.Inspect(file, keys, findings);
+            PrivateKeyRules.Inspect(file, passphrase, keys, findings);
             PrivateKeyRules.ReportSeveral(keys, matching: null, findings);
+            if (passphrase.HasOpened && keys is [var only] && !findings.HasErrors)
+            {
+                decrypted = PrivateKeyPem.Write(only.Pkcs8.Bytes);
+            }
+
             return keys switch
             {
                 [var key] => $"RSA {key.Bits}-bit private key ({key.Format})",

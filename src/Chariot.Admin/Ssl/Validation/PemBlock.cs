@@ -37,6 +37,12 @@ internal sealed class PemBlock(string label, Place at) : IDisposable
     /// <summary>RFC 1421 header <c>Proc-Type: 4,ENCRYPTED</c> was there.</summary>
     public bool IsEncrypted { get; set; }
 
+    /// <summary>What stood in RFC 1421 header <c>DEK-Info</c>: cipher and initialization vector; null without it.</summary>
+    public string? EncryptionHeader { get; set; }
+
+    /// <summary>A passphrase opened it; <see cref="Content"/> is in clear.</summary>
+    public bool WasEncrypted { get; init; }
+
     /// <summary>The block could not be decoded (already reported); <see cref="Content"/> is empty.</summary>
     public bool IsBroken { get; set; }
 

@@ -11,6 +11,7 @@ namespace Chariot.Admin.Ssl.Validation;
 internal static class PemReader
 {
     private const int LongestLabel = 64;
+    private const int LongestHeader = 128;
 
     private static ReadOnlySpan<byte> Begin => "-----BEGIN "u8;
 
@@ -148,6 +149,11 @@ internal static class PemReader
         if (body.IsEmpty && line.Contains((byte)':'))
         {
             open.IsEncrypted |= line.StartsWith("Proc-Type:"u8) && line.IndexOf("ENCRYPTED"u8) > 0;
+            if (line.StartsWith("DEK-Info:"u8) && line.Length <= LongestHeader)
+            {
+                open.EncryptionHeader = Encoding.ASCII.GetString(line["DEK-Info:".Length..]).Trim();
+            }
+
             return;
         }
 

@@ -10,7 +10,7 @@ internal sealed class FoundKey(Place at, int bits, string format, string fingerp
 
     public int Bits { get; } = bits;
 
-    /// <summary>PKCS#1 or PKCS#8.</summary>
+    /// <summary>PKCS#1 or PKCS#8, and whether it was encrypted.</summary>
     public string Format { get; } = format;
 
     /// <summary>See <see cref="PublicKeyInfo.RsaFingerprint"/>; of the public half.</summary>
@@ -24,14 +24,13 @@ internal sealed class FoundKey(Place at, int bits, string format, string fingerp
     public void Dispose() => Pkcs8.Dispose();
 }
 
-/// <summary>The private key slot: one RSA key in PKCS#1 or PKCS#8, not encrypted.</summary>
+/// <summary>The private key slot: one RSA key in PKCS#1 or PKCS#8, in clear or with its passphrase.</summary>
 internal static class PrivateKeyRules
 {
     private const string NeedRsa = "Make an RSA key (openssl genrsa -out key.pem 3072) and request the certificate with it.";
-    private const string DecryptLine = "Enter its passphrase where it was made and upload the result of: openssl pkey -in key.pem -out plain.pem.";
 
     /// <summary>Adds all RSA keys of the file to <paramref name="keys"/>, the same key once. The caller disposes them, also after an exception.</summary>
-    public static void Inspect(SlotContent file, List<FoundKey> keys, FindingList findings)
+    public static void Inspect(SlotContent file, KeyPassphrase passphrase, List<FoundKey> keys, FindingList findings)
     {
         var hasKey = file.Blocks.Exists(block => block.IsPrivateKey);
         var extras = new List<PemBlock>();
@@ -46,7 +45,7 @@ internal static class PrivateKeyRules
             }
             else if (block.IsPrivateKey)
             {
-                InspectKeyBlock(block, keys, findings);
+                InspectKeyBlock(block, passphrase, keys, findings);
             }
             else
             {
@@ -59,6 +58,12 @@ internal static class PrivateKeyRules
             findings.Warning("key.extra-blocks", extras[0].At,
                 $"The key file also holds {string.Join(", ", extras.Select(block => $"a {FindingList.Quote(block.Label)} at line {block.At.Line}"))}; only the key is used.",
                 "Upload certificates in their own slots.");
+        }
+
+        if (passphrase.IsGiven && file.Blocks.Find(block => block.IsPrivateKey) is { } plain && !file.Blocks.Exists(block => block.Kind == PemKind.EncryptedKey || block.IsEncrypted))
+        {
+            findings.Info("key.passphrase-unused", plain.At, $"The private key (line {plain.At.Line}) is not encrypted; the passphrase was not needed.",
+                "If you thought that the file was protected, look where copies of it are.");
         }
     }
 
@@ -75,13 +80,10 @@ internal static class PrivateKeyRules
         findings.Error("key.multiple", keys[1].At, $"The file holds {keys.Count} different private keys: {list}.{hint}", "Leave only the key that belongs to the certificate in the file.");
     }
 
-    private static void InspectKeyBlock(PemBlock block, List<FoundKey> keys, FindingList findings)
+    private static void InspectKeyBlock(PemBlock block, KeyPassphrase passphrase, List<FoundKey> keys, FindingList findings)
     {
         switch (block.Kind)
         {
-            case PemKind.EncryptedKey:
-                Encrypted(block, findings);
-                return;
             case PemKind.OpenSshKey:
                 var ssh = FileFormat.OpenSsh();
                 findings.Error(ssh.Code, block.At, $"The private key (line {block.At.Line}) is in OpenSSH format.", ssh.Remedy);
@@ -89,13 +91,25 @@ internal static class PrivateKeyRules
             case PemKind.OtherKey when block.IsBroken || block.IsEncrypted:
                 NotRsa(block, $"a key labelled {FindingList.Quote(block.Label)}", findings);
                 return;
+            case PemKind.EncryptedKey:
             case PemKind.Pkcs1Key when block.IsEncrypted:
-                Encrypted(block, findings);
+                using (var opened = passphrase.Open(block, findings))
+                {
+                    if (opened is not null)
+                    {
+                        InspectClearKey(opened, keys, findings);
+                    }
+                }
+
                 return;
             default:
-                break;
+                InspectClearKey(block, keys, findings);
+                return;
         }
+    }
 
+    private static void InspectClearKey(PemBlock block, List<FoundKey> keys, FindingList findings)
+    {
         if (block.IsBroken || !DerContent.IsSound(block.Content, block.At, findings))
         {
             return;
@@ -147,7 +161,7 @@ internal static class PrivateKeyRules
             }
         }
 
-        RsaKeyRules.Inspect(block.At, content, isPkcs8 ? "PKCS#8" : "PKCS#1", findings, out var found);
+        RsaKeyRules.Inspect(block.At, content, (isPkcs8 ? "PKCS#8" : "PKCS#1") + (block.WasEncrypted ? ", decrypted" : ""), findings, out var found);
         if (found is null)
         {
             return;
@@ -222,9 +236,6 @@ internal static class PrivateKeyRules
 
     private static void NotRsa(PemBlock block, string what, FindingList findings) =>
         findings.Error("key.not-rsa", block.At, $"The private key (line {block.At.Line}) is {what}; Chariot needs RSA.", NeedRsa);
-
-    private static void Encrypted(PemBlock block, FindingList findings) =>
-        findings.Error("key.encrypted", block.At, $"The private key (line {block.At.Line}) is encrypted.", DecryptLine);
 
     private static void RefuseOther(PemBlock block, FindingList findings)
     {

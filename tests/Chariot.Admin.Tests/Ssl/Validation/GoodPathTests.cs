@@ -117,7 +117,7 @@ public sealed class GoodPathTests
     public void InspectFile_OfAGoodFile_SaysWhatItIs(SslFile slot, string recognised)
     {
         var content = slot switch { SslFile.PrivateKey => KeyPem, SslFile.ServerCertificate => LeafPem, _ => Fullest };
-        var result = new CertificateBundleValidator(Clock).InspectFile(slot, Bytes(content));
+        using var result = new CertificateBundleValidator(Clock).InspectFile(slot, Bytes(content));
         Assert.StartsWith(recognised, result.Recognised, StringComparison.Ordinal);
         Assert.Empty(result.Findings);
     }
