@@ -17,6 +17,7 @@ namespace Chariot.Grains.Configuration;
 internal sealed partial class ConfigurationGrain(
     [PersistentState(StateNames.Configuration, StateNames.Provider)] IPersistentState<ConfigurationState> storage,
     [PersistentState(StateNames.ClientTrust, StateNames.Provider)] IPersistentState<ClientTrustState> trustStorage,
+    [PersistentState(StateNames.Restore, StateNames.Provider)] IPersistentState<RestoreState> restoreStorage,
     IEdgeLinks links,
     IStoreMaintenance store,
     IClusterMembershipService membership,
@@ -45,6 +46,7 @@ internal sealed partial class ConfigurationGrain(
         LoadClientTrust();
         _upkeep = this.RegisterGrainTimer(UpkeepAsync, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         await CountPendingCredentialAsync();
+        await ResumeRestoreAsync();
         ScheduleUpkeep();
         if (_committed.Configuration is not null)
         {

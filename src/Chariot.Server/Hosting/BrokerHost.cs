@@ -80,6 +80,7 @@ internal static class BrokerHost
         var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: !options.IsClustered);
         var services = builder.Services;
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
+        services.AddSingleton(new SslRecordOptions(dataDirectory, IsOnlyNode: !options.IsClustered));
         services.AddSingleton<ServerLog>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
