@@ -83,7 +83,7 @@ internal sealed partial class SslFence(SslRecord record, SslRecordOptions option
             return null;
         }
 
-        if (known.Unreadable is { } file)
+        if (known is { Found: false, Unreadable: { } file })
         {
             return $"The record {file} is altered or belongs to another master key, so the store may be an old copy.";
         }
