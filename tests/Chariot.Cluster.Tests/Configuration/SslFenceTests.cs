@@ -33,7 +33,7 @@ public sealed class SslFenceTests : IDisposable
     [Fact]
     public void TheStoreInForce_IsServed_AfterEachRestart()
     {
-        Assert.Null(Start().Judge(Revision(5)));
+        SetUp();
         Assert.Null(Start().Judge(Revision(5)));
         Assert.Null(Start().Judge(Revision(9)));
         Assert.Null(Start().Judge(Revision(9)));
@@ -42,9 +42,7 @@ public sealed class SslFenceTests : IDisposable
     [Fact]
     public void AnOlderDecision_IsHeldBack_UntilALaterOne()
     {
-        var running = Start();
-        Assert.Null(running.Judge(Revision(5)));
-        Assert.Null(running.Judge(Revision(8, isSetUp: false)));
+        Assert.Null(SetUp().Judge(Revision(8, isSetUp: false)));
 
         var old = Start();
         Assert.NotNull(old.Judge(Revision(5)));
@@ -62,7 +60,7 @@ public sealed class SslFenceTests : IDisposable
     [Fact]
     public void AStoreWithoutItsRecord_IsHeldBack_OnTheOnlyNode()
     {
-        Assert.Null(Start().Judge(Revision(5)));
+        SetUp();
         foreach (var record in Directory.EnumerateFiles(Path.GetDirectoryName(_masterKey.File)!, "*.seen"))
         {
             File.Delete(record);
@@ -76,8 +74,7 @@ public sealed class SslFenceTests : IDisposable
     [Fact]
     public void AnAlteredRecord_IsHeldBack()
     {
-        Assert.Null(Start().Judge(Revision(5)));
-        Assert.Null(Start().Judge(Revision(8, isSetUp: false)));
+        Assert.Null(SetUp().Judge(Revision(8, isSetUp: false)));
         var record = Assert.Single(Directory.GetFiles(Path.GetDirectoryName(_masterKey.File)!, "*.seen"));
         File.WriteAllText(record, File.ReadAllText(record).Replace("\"Revision\":8", "\"Revision\":5", StringComparison.Ordinal));
 
@@ -88,7 +85,7 @@ public sealed class SslFenceTests : IDisposable
     public void ACopiedDirectory_WithKeyAndRecordInIt_IsHeldBack_InAnotherPlace()
     {
         var home = Path.GetDirectoryName(_masterKey.File)!;
-        Assert.Null(Start(data: home).Judge(Revision(5)));
+        SetUp(data: home);
         Assert.Null(Start(data: home).Judge(Revision(5)));
 
         var copy = Path.GetDirectoryName(_data.File("master.key"))!;
@@ -109,7 +106,7 @@ public sealed class SslFenceTests : IDisposable
     [Fact]
     public void TheRecordOfAnotherNode_InTheSamePlace_Counts()
     {
-        Assert.Null(Start(node: "first").Judge(Revision(5)));
+        SetUp(node: "first");
         Assert.Null(Start(node: "second").Judge(Revision(8, isSetUp: false)));
         Assert.NotNull(Start(node: "third", only: false).Judge(Revision(5)));
         // Another configuration under the same master key has records of its own.
@@ -124,6 +121,15 @@ public sealed class SslFenceTests : IDisposable
         Assert.Null(updated.Judge(Revision(0)));
         Assert.Null(updated.Judge(Revision(4, isSetUp: false)));
         Assert.NotNull(Start().Judge(Revision(0)));
+    }
+
+    /// <summary>A node that was there when SSL was set up, in revision 5.</summary>
+    private SslFence SetUp(string node = "node", string? data = null)
+    {
+        var fence = Start(node, data: data);
+        Assert.Null(fence.Judge(Revision(0, isSetUp: false)));
+        Assert.Null(fence.Judge(Revision(5)));
+        return fence;
     }
 
     private SslFence Start(string node = "node", bool only = true, string? data = null)
