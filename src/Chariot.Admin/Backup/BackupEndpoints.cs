@@ -31,7 +31,8 @@ internal static class BackupEndpoints
     private static async Task<IResult> BackUpAsync(BackupBody body, HttpContext context, BackupExport export)
     {
         using var passphrase = Passphrase.From(body.Passphrase);
-        var act = await export.CreateAsync(passphrase, body.IncludeKey ?? false, context.Actor(), context.RequestAborted);
+        var exposed = SslUpload.IsExposed(context.Request.IsHttps, context.Connection.RemoteIpAddress);
+        var act = await export.CreateAsync(passphrase, body.IncludeKey ?? false, exposed, context.Actor(), context.RequestAborted);
         if (act.Refusal is { } refusal)
         {
             return new Problem(refusal);

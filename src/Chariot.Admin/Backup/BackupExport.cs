@@ -9,6 +9,7 @@ using Chariot.Admin.Audit;
 using Chariot.Admin.ClientCertificates;
 using Chariot.Admin.Http;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Chariot.Admin.Backup;
 
@@ -17,7 +18,7 @@ namespace Chariot.Admin.Backup;
 internal sealed record BackupResult(byte[] File, string FileName, ImmutableArray<string> Lacks);
 
 /// <summary>Gathers all that is configured, at one revision, into one file.</summary>
-internal sealed partial class BackupExport(AdminGrains grains, IGrainStateIndex index, ISecretSealer sealer, AuditTrail audit, TimeProvider time, ILogger<BackupExport> logger)
+internal sealed partial class BackupExport(AdminGrains grains, IGrainStateIndex index, ISecretSealer sealer, AuditTrail audit, IOptions<AdminOptions> options, TimeProvider time, ILogger<BackupExport> logger)
 {
     /// <summary>Times the configuration is read when changes keep coming in between.</summary>
     private const int Attempts = 5;
@@ -25,8 +26,15 @@ internal sealed partial class BackupExport(AdminGrains grains, IGrainStateIndex 
     private static readonly JsonSerializerOptions s_json = AdminJson.Create();
 
     /// <param name="passphrase">Encrypts the whole file; null leaves it readable, and then no key may be asked for.</param>
-    public async Task<Act<BackupResult>> CreateAsync(ClearSecret? passphrase, bool includeKey, Actor actor, CancellationToken cancellationToken)
+    /// <param name="exposed">Whether passphrase and file go over plain HTTP to another host.</param>
+    public async Task<Act<BackupResult>> CreateAsync(ClearSecret? passphrase, bool includeKey, bool exposed, Actor actor, CancellationToken cancellationToken)
     {
+        // The passphrase of a key never travels in clear: unlike the first set-up, a backup of a key has HTTPS to go over.
+        if (exposed && (includeKey || options.Value.RefuseKeyOverHttp))
+        {
+            return new Refusal(403, "key-over-http-refused", "A backup over plain HTTP to another host is refused here. Make it on the broker's own host, or over HTTPS.");
+        }
+
         if (includeKey && passphrase is null)
         {
             return Refusal.Invalid("The backup is refused.", [Findings.Error("passphrase.missing", "passphrase", "A private key goes into a backup under a passphrase only.")]);

@@ -52,28 +52,27 @@ internal sealed class BackupRestore(
     {
         if (exposed && options.Value.RefuseKeyOverHttp)
         {
-            return new Refusal(403, "key-over-http-refused", "A backup over plain HTTP from another host is refused here. Restore it on the broker's own host, or over HTTPS.");
+            return await RefuseAsync(new Refusal(403, "key-over-http-refused", "A backup over plain HTTP from another host is refused here. Restore it on the broker's own host, or over HTTPS."), actor);
         }
 
         // Not on the request's thread: the passphrase takes a good part of a second.
         var opened = await Task.Run(() => BackupFile.Read(file.Span, passphrase), cancellationToken);
         if (opened.Refusal is { } refusal)
         {
-            await audit.NoteAsync(actor, "restore", "configuration", refusal.Findings.IsEmpty ? refusal.Code : refusal.Findings[0].Code);
-            return refusal;
+            return await RefuseAsync(refusal, actor);
         }
 
         using var content = opened.Value;
         var check = new BackupCheck(authorityFile);
         if (check.Parse(content.Json) is not { } document)
         {
-            return BackupFile.Invalid(check.Findings);
+            return await RefuseAsync(BackupFile.Invalid(check.Findings), actor);
         }
 
         var restore = check.Read(document, BackupExport.MasterKeyId(sealer));
         if (check.HasErrors)
         {
-            return BackupFile.Invalid(check.Findings);
+            return await RefuseAsync(BackupFile.Invalid(check.Findings), actor);
         }
 
         for (var attempt = 1; ; attempt++)
@@ -96,7 +95,7 @@ internal sealed class BackupRestore(
             var refused = new Refusal(409, "already-set-up", $"SSL is set up here, with {inForce.Details.Subject}. Restoring over it has to be asked for: replace=true, or chariot restore --replace.");
             if (!how.DryRun)
             {
-                return refused;
+                return await RefuseAsync(refused, actor);
             }
 
             findings = findings.Insert(0, new Finding("ssl.already-set-up", FindingSeverity.Error, refused.Detail) { File = BackupFile.Name });
@@ -108,13 +107,15 @@ internal sealed class BackupRestore(
         {
             if (bundle.HasErrors || bundle is not { Pkcs8Key: not null, Leaf: not null, Details: not null })
             {
-                return Refusal.InvalidTls("Key, certificate and chain of the backup cannot be served. Nothing was changed; restore it without the key (withoutKey=true, --without-key) and set SSL up anew.", bundle.Findings);
+                return await RefuseAsync(
+                    Refusal.InvalidTls("Key, certificate and chain of the backup cannot be served. Nothing was changed; restore it without the key (withoutKey=true, --without-key) and set SSL up anew.", bundle.Findings), actor);
             }
 
             var named = NameKey(RestoredKey.FindRemoved(await grains.Configuration.GetSslHistoryAsync(), document.Ssl!, bundle), document, bundle.Details);
             if (!how.ConfirmKey && !how.DryRun)
             {
-                return new Refusal(409, named.Code == "ssl.key-deleted" ? "key-was-deleted" : "key-not-confirmed", $"{named.Message} Nothing was changed. {named.Remedy}") { Findings = [named] };
+                return await RefuseAsync(
+                    new Refusal(409, named.Code == "ssl.key-deleted" ? "key-was-deleted" : "key-not-confirmed", $"{named.Message} Nothing was changed. {named.Remedy}") { Findings = [named] }, actor);
             }
 
             findings = findings.Add(how.ConfirmKey ? named with { Severity = FindingSeverity.Warning } : named).AddRange(bundle.Findings);
@@ -154,6 +155,13 @@ internal sealed class BackupRestore(
             var result = await grains.Configuration.RestoreAsync(whole);
             return result.Outcome == ChangeOutcome.Applied ? Act<RestoreReport>.Done(report with { Revision = result.Revision }, result.Nodes) : Refusal.From(result, "configuration");
         });
+    }
+
+    /// <summary>Nothing was changed, but somebody tried.</summary>
+    private async Task<Refusal> RefuseAsync(Refusal refusal, Actor actor)
+    {
+        await audit.NoteAsync(actor, "restore", "configuration", refusal.Code);
+        return refusal;
     }
 
     private SslConfiguration Candidate(BundleInspection bundle, BackupSsl saved, Actor actor)

@@ -13,8 +13,10 @@ internal sealed partial class SslFence(SslRecord record, SslRecordOptions option
 {
     private static readonly string[] s_reasons = ["ssl-not-confirmed"];
     private long _heldAt;
+    private bool _trusted;
     private bool _judged;
     private bool _written;
+    private bool _failed;
     private volatile string? _heldBack;
     private long _seen;
 
@@ -32,7 +34,8 @@ internal sealed partial class SslFence(SslRecord record, SslRecordOptions option
     {
         if (configuration.ConfigurationId is not { } id)
         {
-            // Written by an older version in a cluster that is being updated: nothing to hold it against.
+            // Written by an older version in a cluster that is being updated: nothing to hold it against, nor what comes after it while this process runs.
+            _trusted = true;
             return null;
         }
 
@@ -43,7 +46,7 @@ internal sealed partial class SslFence(SslRecord record, SslRecordOptions option
                 _judged = true;
                 var known = record.Read(id);
                 _seen = known.Revision;
-                Hold(configuration, Doubt(configuration, known));
+                Hold(configuration, _trusted ? null : Doubt(configuration, known));
             }
             else if (_heldBack is not null && (configuration.Ssl is null || (configuration.SslRevision > _heldAt && configuration.SslRevision >= Seen)))
             {
@@ -55,12 +58,16 @@ internal sealed partial class SslFence(SslRecord record, SslRecordOptions option
             {
                 record.Write(id, Math.Max(configuration.SslRevision, Seen));
                 Volatile.Write(ref _seen, Math.Max(configuration.SslRevision, Seen));
-                _written = true;
+                (_written, _failed) = (true, false);
             }
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (IOException error)
         {
-            LogNotWritten(error);
+            if (!_failed)
+            {
+                LogNotWritten(error);
+                _failed = true;
+            }
         }
 
         return _heldBack;
@@ -110,6 +117,6 @@ internal sealed partial class SslFence(SslRecord record, SslRecordOptions option
     [LoggerMessage(3521, LogLevel.Warning, "An administrator decided about the certificate that was held back, in revision {Revision}.")]
     private partial void LogConfirmed(long revision);
 
-    [LoggerMessage(3522, LogLevel.Error, "The record of the SSL revision cannot be kept. Until it can, this node would not notice that its store is an old copy. Make the directory of Chariot:MasterKeyFile or Chariot:DataDirectory writable.")]
+    [LoggerMessage(3522, LogLevel.Warning, "The record of the SSL revision cannot be kept. Until it can, this node would not notice that its store is an old copy. Make the directory of Chariot:MasterKeyFile or Chariot:DataDirectory writable.")]
     private partial void LogNotWritten(Exception error);
 }

@@ -37,7 +37,13 @@ internal sealed class SslRecord(MasterKey masterKey, ISecretSealer sealer, SslRe
         string? unreadable = null;
         foreach (var folder in Folders().Where(Directory.Exists))
         {
-            foreach (var file in Directory.EnumerateFiles(folder, $"{Prefix(configurationId)}*.seen"))
+            if (Find(folder, configurationId) is not { } files)
+            {
+                unreadable = folder;
+                continue;
+            }
+
+            foreach (var file in files)
             {
                 if (Parse(file, configurationId) is not { } line)
                 {
@@ -65,6 +71,12 @@ internal sealed class SslRecord(MasterKey masterKey, ISecretSealer sealer, SslRe
             var file = Path.Combine(folder, $"{Prefix(configurationId)}{node}.seen");
             try
             {
+                if (folder == options.DataDirectory)
+                {
+                    // A node of a cluster may have had nothing to keep there so far.
+                    Directory.CreateDirectory(folder);
+                }
+
                 Replace(file, JsonSerializer.SerializeToUtf8Bytes(new Line(configurationId, revision, PlaceOf(folder), Mac(configurationId, revision, PlaceOf(folder)))));
                 return file;
             }
@@ -80,6 +92,20 @@ internal sealed class SslRecord(MasterKey masterKey, ISecretSealer sealer, SslRe
     private string[] Folders() => [Path.GetDirectoryName(masterKey.File)!, options.DataDirectory];
 
     private string Prefix(string configurationId) => $"{Path.GetFileName(masterKey.File)}.{configurationId[..Math.Min(12, configurationId.Length)]}.";
+
+    /// <summary>Null when the directory cannot be listed.</summary>
+    private string[]? Find(string folder, string configurationId)
+    {
+        try
+        {
+            return Directory.GetFiles(folder, $"{Prefix(configurationId)}*.seen");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The caller tells of the directory, and holds the certificate back unless the other one has a good record.
+            return null;
+        }
+    }
 
     /// <summary>A record inside the data directory is good for that directory only.</summary>
     private string PlaceOf(string folder)

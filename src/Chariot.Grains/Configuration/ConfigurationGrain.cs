@@ -47,6 +47,7 @@ internal sealed partial class ConfigurationGrain(
         _upkeep = this.RegisterGrainTimer(UpkeepAsync, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         await CountPendingCredentialAsync();
         await ResumeRestoreAsync();
+        await NameConfigurationAsync();
         ScheduleUpkeep();
         if (_committed.Configuration is not null)
         {
@@ -182,6 +183,15 @@ internal sealed partial class ConfigurationGrain(
         {
             LogPendingFound(username);
             await CommitAsync(_committed.Next(_committed.Current, username) with { PendingCredential = null });
+        }
+    }
+
+    /// <summary>A store of an older version gets its name before anybody reads it.</summary>
+    private async Task NameConfigurationAsync()
+    {
+        if (_committed.Configuration is { ConfigurationId: null })
+        {
+            await CommitAsync(_committed.Named());
         }
     }
 

@@ -104,6 +104,9 @@ internal sealed record ConfigurationState
         return next with { Configuration = next.Current with { Revision = revision, SslRevision = revision } };
     }
 
+    /// <summary>The same revision, with a name for this line of revisions.</summary>
+    public ConfigurationState Named() => this with { Configuration = Current with { ConfigurationId = Current.ConfigurationId ?? NewId() } };
+
     private static string NewId() => RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     private static string? KeyOf(byte[] certificate)

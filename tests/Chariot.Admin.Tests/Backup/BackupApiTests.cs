@@ -93,6 +93,7 @@ public sealed class BackupApiTests(Cluster cluster)
         Assert.Equal(finding, named.GetProperty("code").GetString());
         Assert.Contains(FakeValidator.Details.Subject, named.GetProperty("message").GetString(), StringComparison.Ordinal);
         Assert.Empty(host.Configuration.Restored);
+        Assert.Contains(host.Audit.Entries, entry => entry.Action == "restore" && entry.Outcome == problem);
 
         await (await RestoreAsync(host, file, Passphrase, "?withoutKey=true")).OkAsync();
         Assert.Null(host.Configuration.Restored.Single().Ssl);

@@ -117,6 +117,9 @@ public sealed class SslFenceTests : IDisposable
     public void StoresOfOlderVersions_AreServed()
     {
         Assert.Null(Start().Judge(Revision(0) with { ConfigurationId = null }));
+        var running = Start();
+        Assert.Null(running.Judge(Revision(0, isSetUp: false) with { ConfigurationId = null }));
+        Assert.Null(running.Judge(Revision(3) with { ConfigurationId = "ffff456789abcdef0123456789abcdef" }));
         var updated = Start();
         Assert.Null(updated.Judge(Revision(0)));
         Assert.Null(updated.Judge(Revision(4, isSetUp: false)));
