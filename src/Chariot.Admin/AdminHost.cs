@@ -1,6 +1,7 @@
 using Chariot.Abstractions.Configuration;
 using Chariot.Admin.Accounts;
 using Chariot.Admin.Audit;
+using Chariot.Admin.Backup;
 using Chariot.Admin.ClientCertificates;
 using Chariot.Admin.Clients;
 using Chariot.Admin.Credentials;
@@ -67,6 +68,9 @@ public static class AdminHost
         services.AddSingleton<AuthorityFile>();
         services.AddSingleton<RevocationListFile>();
         services.AddSingleton<ClientTrustAdministration>();
+        services.AddSingleton<BackupExport>();
+        services.AddSingleton<BackupRestore>();
+        services.AddSingleton<SslConfirmation>();
         services.AddHostedService<ExpiryWatch>();
         services.AddSingleton<ClientDirectory>();
         services.AddSingleton<RetainedMessages>();
@@ -133,6 +137,7 @@ public static class AdminHost
         api.MapRetained();
         api.MapNodes();
         api.MapAudit();
+        api.MapBackup();
         return app;
     }
 

@@ -36,6 +36,12 @@ public interface IAccountsGrain : IGrainWithStringKey
     [Alias("Delete")] ValueTask<AccountOutcome> DeleteAccountAsync(string username);
 
     /// <summary>
+    /// Replaces all accounts; one of them must be an administrator. Sign-ins of accounts that are the same afterwards go on, all others end. API
+    /// tokens stay as they are.
+    /// </summary>
+    [Alias("ReplaceAll")] ValueTask ReplaceAllAsync(ImmutableArray<NewAccount> accounts);
+
+    /// <summary>
     /// An account's own change of its password: refused with <see cref="AccountOutcome.Conflict"/> when
     /// <paramref name="securityStamp"/> is no longer current. Every sign-in ends but that of <paramref name="keptTokenHash"/>.
     /// </summary>

@@ -17,6 +17,10 @@ public sealed record BrokerConfiguration
     [Id(4)] public SslConfiguration? Ssl { get; init; }
     /// <summary><see cref="ClientTrust.Revision"/> of the trust in client certificates that this configuration comes with; 0 for none.</summary>
     [Id(5)] public long ClientTrustRevision { get; init; }
+    /// <summary>Random name of this line of revisions: a copy of the store has the same one, a new store another. Null in stores of older versions.</summary>
+    [Id(6)] public string? ConfigurationId { get; init; }
+    /// <summary>Revision in which an administrator last decided about <see cref="Ssl"/>: set-up, replacement, deletion, confirmation. 0: by an older version, or never.</summary>
+    [Id(7)] public long SslRevision { get; init; }
 }
 
 /// <summary>What a silo needs to go from one revision to another.</summary>
@@ -36,6 +40,9 @@ public sealed record NodeResult(
 {
     /// <summary>SHA-256 of the certificate served, lower-case hex; null when none.</summary>
     [Id(4)] public string? ServedFingerprint { get; init; }
+
+    /// <summary>The highest <see cref="BrokerConfiguration.SslRevision"/> that this node has a record of; 0 for none. Above the store's: the store is an old copy.</summary>
+    [Id(5)] public long SslRevisionSeen { get; init; }
 }
 
 /// <summary>How a change of the configuration ended.</summary>

@@ -67,6 +67,20 @@ public interface IConfigurationGrain : IGrainWithStringKey
     /// <summary>Back to not set up; never refused for an absent node. Clears the staged set.</summary>
     [Alias("DeleteSsl")] ValueTask<ChangeResult> DeleteSslAsync(long? expectedRevision);
 
+    /// <summary>
+    /// Says that the set-up in force may be served although a node has a record of a later decision (an old copy of the store): gives it a
+    /// revision above every such record. <see cref="ChangeOutcome.NotFound"/> without a set-up, <see cref="ChangeOutcome.RevisionConflict"/>
+    /// when it is not that of <paramref name="setupId"/>.
+    /// </summary>
+    /// <param name="seen">The caller's own record.</param>
+    [Alias("ConfirmSsl")] ValueTask<ChangeResult> ConfirmSslAsync(string setupId, long seen);
+
+    /// <summary>
+    /// Replaces everything that is configured by what a backup holds, accounts and credentials included: all or nothing, finished by the next
+    /// activation after a crash. A certificate is prepared on every live silo first.
+    /// </summary>
+    [Alias("Restore"), ResponseTimeout("00:05:00")] ValueTask<ChangeResult> RestoreAsync(ConfigurationRestore restore);
+
     /// <summary>The trust in client certificates that <see cref="GetAsync"/>'s answer names.</summary>
     [Alias("GetClientTrust"), AlwaysInterleave] ValueTask<ClientTrust> GetClientTrustAsync();
 

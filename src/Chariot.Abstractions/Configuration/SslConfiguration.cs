@@ -116,6 +116,8 @@ public sealed record SslSetupRecord
     /// <summary>Null while it is in force.</summary>
     [Id(9)] public DateTimeOffset? RemovedAt { get; init; }
     [Id(10)] public SslRemoval? Removal { get; init; }
+    /// <summary>SHA-256 of the certificate's SubjectPublicKeyInfo, lower-case hex: which key it was. Null in records of older versions.</summary>
+    [Id(11)] public string? KeySha256 { get; init; }
 }
 
 /// <summary>One staged upload: sealed as a whole, whatever it is.</summary>

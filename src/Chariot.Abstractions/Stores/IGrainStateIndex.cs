@@ -21,4 +21,5 @@ public static class StateNames
     public const string Configuration = "configuration";
     public const string Accounts = "accounts";
     public const string ClientTrust = "client-trust";
+    public const string Restore = "restore";
 }

@@ -25,7 +25,8 @@ internal sealed partial class SslSetup(
     IOptions<AdminOptions> options,
     TimeProvider time,
     ILogger<SslSetup> logger,
-    IOcspStatus? ocsp = null)
+    IOcspStatus? ocsp = null,
+    ISslFence? fence = null)
 {
     public static readonly TimeSpan StagedFor = TimeSpan.FromMinutes(15);
 
@@ -44,7 +45,8 @@ internal sealed partial class SslSetup(
         var configuration = await grains.Configuration.GetAsync();
         var staged = await grains.Configuration.GetStagedAsync();
         var status = Status(configuration, staged, [.. (await nodes.DescribeAsync()).Select(SslNode.From)]);
-        return OcspFinding.From(ocsp?.Current, configuration.Ssl) is { } finding ? status with { Findings = status.Findings.Add(finding) } : status;
+        Finding?[] now = [HeldBackFinding.From(fence, configuration.Ssl), OcspFinding.From(ocsp?.Current, configuration.Ssl)];
+        return status with { Findings = [.. status.Findings, .. now.OfType<Finding>()] };
     }
 
     /// <param name="exposed">Whether the upload came over plain HTTP from another host.</param>

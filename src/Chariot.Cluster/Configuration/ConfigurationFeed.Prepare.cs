@@ -29,7 +29,7 @@ internal sealed partial class ConfigurationFeed
                 LogPrepareFailed(candidate.SetupId, error);
             }
 
-            return new NodeResult(_options.NodeName, Current.Revision, error is null, error) { ServedFingerprint = Tls?.Fingerprint };
+            return Answer(Current.Revision, error) with { ServedFingerprint = Tls?.Fingerprint };
         }
         finally
         {

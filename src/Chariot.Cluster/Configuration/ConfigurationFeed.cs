@@ -19,6 +19,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     private readonly ConfigurationLease _lease;
     private readonly TimeProvider _time;
     private readonly ILogger<ConfigurationFeed> _logger;
+    private readonly SslFence? _fence;
     private readonly CredentialCache _credentials;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
@@ -35,6 +36,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
     private Task _pulling = Task.CompletedTask;
 
     /// <param name="consumers">Asked for at the first use: consumers depend on the feed themselves.</param>
+    /// <param name="fence">Null: every certificate of the store is served.</param>
     public ConfigurationFeed(
         IConfigurationSource source,
         TlsMaterialFactory tls,
@@ -42,7 +44,8 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         ConfigurationFeedOptions options,
         ConfigurationLease lease,
         TimeProvider time,
-        ILogger<ConfigurationFeed> logger)
+        ILogger<ConfigurationFeed> logger,
+        SslFence? fence = null)
     {
         _source = source;
         _tls = tls;
@@ -51,6 +54,7 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
         _lease = lease;
         _time = time;
         _logger = logger;
+        _fence = fence;
         _credentials = new(source.GetCredentialAsync);
     }
 
@@ -169,7 +173,9 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
 
         // 2. The certificate. Without it the rest still applies: a set-up that cannot be opened must not hold back an ACL.
         var configuration = update.Configuration;
-        var (tls, error) = await ResolveTlsAsync(configuration.Ssl, configuration.Tls);
+        var (tls, error) = _fence?.Judge(configuration) is { } heldBack
+            ? new TlsMaterialResult(null, heldBack)
+            : await ResolveTlsAsync(configuration.Ssl, configuration.Tls);
         var (trust, trustError) = await ResolveClientTrustAsync(configuration.ClientTrustRevision);
         error ??= trustError;
 
@@ -211,8 +217,10 @@ internal sealed partial class ConfigurationFeed : IConfigurationFeed, IConfigura
             LogNotApplied(configuration.Revision, error);
         }
 
-        return _last = new NodeResult(_options.NodeName, configuration.Revision, error is null, error) { ServedFingerprint = tls?.Fingerprint };
+        return _last = Answer(configuration.Revision, error) with { ServedFingerprint = tls?.Fingerprint };
     }
+
+    private NodeResult Answer(long revision, string? error) => new(_options.NodeName, revision, error is null, error) { SslRevisionSeen = _fence?.Seen ?? 0 };
 
     private async Task<TlsMaterialResult> ResolveTlsAsync(SslConfiguration? ssl, TlsSettings settings)
     {

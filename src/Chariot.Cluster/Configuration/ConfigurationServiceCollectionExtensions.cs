@@ -15,7 +15,7 @@ public static class ConfigurationServiceCollectionExtensions
     /// <summary>
     /// Adds <see cref="IConfigurationFeed"/>, <see cref="IConfigurationStart"/>, <see cref="ISecretSealer"/> and <see cref="IOcspStatus"/>. Needs an
     /// <see cref="IGrainFactory"/>: that of the silo or of an Orleans client. <paramref name="masterKey"/> stays the caller's. Where several processes share the
-    /// configuration, <see cref="ConfigurationLeaseOptions"/> are registered before.
+    /// configuration, <see cref="ConfigurationLeaseOptions"/> are registered before; <see cref="SslRecordOptions"/> too, where the data directory is not that of the master key.
     /// </summary>
     public static IServiceCollection AddChariotConfiguration(this IServiceCollection services, string nodeName, MasterKey masterKey)
     {
@@ -28,6 +28,11 @@ public static class ConfigurationServiceCollectionExtensions
         services.TryAddSingleton<ConfigurationLease>();
         services.AddSingleton<IReadiness, LeaseReadiness>();
         services.TryAddSingleton(new ConfigurationFeedOptions { NodeName = nodeName });
+        services.TryAddSingleton(new SslRecordOptions(Path.GetDirectoryName(masterKey.File)!, IsOnlyNode: false));
+        services.TryAddSingleton(provider => new SslRecord(masterKey, provider.GetRequiredService<ISecretSealer>(), provider.GetRequiredService<SslRecordOptions>(), nodeName));
+        services.TryAddSingleton<SslFence>();
+        services.TryAddSingleton<ISslFence>(provider => provider.GetRequiredService<SslFence>());
+        services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<SslFence>());
         services.TryAddSingleton(provider => new ConfigurationFeed(
             provider.GetRequiredService<IConfigurationSource>(),
             provider.GetRequiredService<TlsMaterialFactory>(),
@@ -35,7 +40,8 @@ public static class ConfigurationServiceCollectionExtensions
             provider.GetRequiredService<ConfigurationFeedOptions>(),
             provider.GetRequiredService<ConfigurationLease>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<ConfigurationFeed>>()));
+            provider.GetRequiredService<ILogger<ConfigurationFeed>>(),
+            provider.GetRequiredService<SslFence>()));
         services.TryAddSingleton<IConfigurationFeed>(provider => provider.GetRequiredService<ConfigurationFeed>());
         services.TryAddSingleton<IConfigurationStart>(provider => provider.GetRequiredService<ConfigurationFeed>());
         services.TryAddSingleton<OcspStapling>();

@@ -101,6 +101,28 @@ internal sealed class AccountsGrain(
         return AccountOutcome.Applied;
     }
 
+    public async ValueTask ReplaceAllAsync(ImmutableArray<NewAccount> accounts)
+    {
+        if (!accounts.Any(account => account.Role == AccountRole.Administrator) || accounts.Length > IAccountsGrain.Capacity)
+        {
+            throw new ArgumentException("One account must be an administrator, and there is a limit to their number.", nameof(accounts));
+        }
+
+        await CommitAsync(state =>
+        {
+            state.Accounts.Clear();
+            foreach (var account in accounts)
+            {
+                state.Accounts[account.Username] = _committed.Accounts.TryGetValue(account.Username, out var same) && IsSame(same, account)
+                    ? same
+                    : new StoredAccount(account.Role, account.PasswordVerifier, NewStamp(), account.MustChangePassword);
+            }
+        });
+
+        static bool IsSame(StoredAccount stored, NewAccount account) =>
+            stored.Role == account.Role && stored.PasswordVerifier == account.PasswordVerifier && stored.MustChangePassword == account.MustChangePassword;
+    }
+
     public async ValueTask<AccountOutcome> ChangePasswordAsync(string username, string securityStamp, string passwordVerifier, byte[]? keptTokenHash)
     {
         if (!_committed.Accounts.TryGetValue(username, out var account))

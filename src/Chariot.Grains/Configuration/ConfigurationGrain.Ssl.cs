@@ -61,7 +61,7 @@ internal sealed partial class ConfigurationGrain
 
         try
         {
-            await CommitAsync(WithSsl(candidate));
+            await CommitAsync(WithSsl(candidate, prepared.Select(node => node.SslRevisionSeen).DefaultIfEmpty().Max()));
         }
         catch
         {
@@ -85,7 +85,7 @@ internal sealed partial class ConfigurationGrain
         // Without a set-up this finishes an earlier deletion: a push or an erasure may have failed after its commit.
         if (_committed.Current.Ssl is not null)
         {
-            await CommitAsync(WithSsl(null));
+            await CommitAsync(WithSsl(null, seen: 0));
         }
         else if (!_committed.Staged.IsEmpty || _committed.PendingKey is not null)
         {
@@ -109,11 +109,11 @@ internal sealed partial class ConfigurationGrain
     }
 
     // One write for certificate and staged set: no moment at which a set-up is active and its uploads are still there.
-    private ConfigurationState WithSsl(SslConfiguration? ssl)
+    private ConfigurationState WithSsl(SslConfiguration? ssl, long seen)
     {
         // A key that waits for its certificate outlives a set-up with another key.
         var takesPending = ssl is null || ssl.GeneratedKeyId == _committed.PendingKey?.GeneratedKeyId;
-        var next = _committed.Next(_committed.Current with { Ssl = ssl, Admin = ssl is null ? new AdminSettings() : _committed.Current.Admin });
+        var next = _committed.NextSsl(_committed.Current with { Ssl = ssl, Admin = ssl is null ? new AdminSettings() : _committed.Current.Admin }, seen);
         return next.WithHistory(ssl, time.GetUtcNow()) with
         {
             Staged = _committed.Staged.Clear(),

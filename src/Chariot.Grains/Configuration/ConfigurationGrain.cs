@@ -17,6 +17,7 @@ namespace Chariot.Grains.Configuration;
 internal sealed partial class ConfigurationGrain(
     [PersistentState(StateNames.Configuration, StateNames.Provider)] IPersistentState<ConfigurationState> storage,
     [PersistentState(StateNames.ClientTrust, StateNames.Provider)] IPersistentState<ClientTrustState> trustStorage,
+    [PersistentState(StateNames.Restore, StateNames.Provider)] IPersistentState<RestoreState> restoreStorage,
     IEdgeLinks links,
     IStoreMaintenance store,
     IClusterMembershipService membership,
@@ -45,6 +46,8 @@ internal sealed partial class ConfigurationGrain(
         LoadClientTrust();
         _upkeep = this.RegisterGrainTimer(UpkeepAsync, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { KeepAlive = true });
         await CountPendingCredentialAsync();
+        await ResumeRestoreAsync();
+        await NameConfigurationAsync();
         ScheduleUpkeep();
         if (_committed.Configuration is not null)
         {
@@ -180,6 +183,15 @@ internal sealed partial class ConfigurationGrain(
         {
             LogPendingFound(username);
             await CommitAsync(_committed.Next(_committed.Current, username) with { PendingCredential = null });
+        }
+    }
+
+    /// <summary>A store of an older version gets its name before anybody reads it.</summary>
+    private async Task NameConfigurationAsync()
+    {
+        if (_committed.Configuration is { ConfigurationId: null })
+        {
+            await CommitAsync(_committed.Named());
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Chariot.Abstractions.Configuration;
 
 namespace Chariot.Grains.Configuration;
@@ -40,13 +42,19 @@ internal sealed record ConfigurationState
     /// <summary>The last set-ups, oldest first, at most <see cref="MaximumHistory"/>.</summary>
     [Id(7)] public ImmutableArray<SslSetupRecord> History { get; init; } = [];
 
+    /// <summary>
+    /// Name of the <see cref="RestoreState"/> that is being carried out. Once this is committed, the restore is: what a crash cuts short is
+    /// finished by the next activation.
+    /// </summary>
+    [Id(8)] public string? PendingRestore { get; init; }
+
     // Not public, so that no serializer takes it for state.
     internal BrokerConfiguration Current => Configuration ?? new BrokerConfiguration();
 
     /// <summary>The next revision; <paramref name="username"/> names the credential that it changes, if any.</summary>
     public ConfigurationState Next(BrokerConfiguration changed, string? username = null)
     {
-        var next = this with { Configuration = changed with { Revision = Current.Revision + 1 } };
+        var next = this with { Configuration = changed with { Revision = Current.Revision + 1, ConfigurationId = Current.ConfigurationId ?? NewId() } };
         return username is null ? next : next.WithLogged(username);
     }
 
@@ -78,10 +86,41 @@ internal sealed record ConfigurationState
                 NotAfter = ssl.Details.NotAfter,
                 SetUpAt = now,
                 SetUpBy = ssl.SetUpBy,
+                KeySha256 = KeyOf(ssl.Certificate),
             });
         }
 
         return this with { History = [.. history.TakeLast(MaximumHistory)] };
+    }
+
+    /// <summary>As after a change of which nobody can tell what it touched: every silo reads all of its credentials again.</summary>
+    public ConfigurationState WithEveryCredentialChanged() => this with { Log = [], LogFloor = Current.Revision };
+
+    /// <summary>A decision about SSL: its revision is above <paramref name="seen"/> too, which a node may have seen of a store that this one is an old copy of.</summary>
+    public ConfigurationState NextSsl(BrokerConfiguration changed, long seen)
+    {
+        var next = Next(changed);
+        var revision = Math.Max(next.Current.Revision, seen + 1);
+        return next with { Configuration = next.Current with { Revision = revision, SslRevision = revision } };
+    }
+
+    /// <summary>The same revision, with a name for this line of revisions.</summary>
+    public ConfigurationState Named() => this with { Configuration = Current with { ConfigurationId = Current.ConfigurationId ?? NewId() } };
+
+    private static string NewId() => RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    private static string? KeyOf(byte[] certificate)
+    {
+        try
+        {
+            using var read = X509CertificateLoader.LoadCertificate(certificate);
+            return Convert.ToHexStringLower(SHA256.HashData(read.PublicKey.ExportSubjectPublicKeyInfo()));
+        }
+        catch (CryptographicException)
+        {
+            // It was validated where it came in; a history without the key is no reason to refuse a set-up.
+            return null;
+        }
     }
 
     private ConfigurationState WithLogged(string username)

@@ -16,6 +16,9 @@ internal sealed class AdminApi : IDisposable
     /// <summary>Seconds. A change is answered when every node acts on it, which the server bounds well below this.</summary>
     private const int TimeoutSeconds = 60;
 
+    /// <summary>Seconds; for a whole configuration at once, which the server bounds to five minutes.</summary>
+    private const int LongTimeoutSeconds = 330;
+
     private readonly HttpClient _http;
     private readonly X509Certificate2Collection _roots = [];
     private bool _signedIn;
@@ -35,7 +38,7 @@ internal sealed class AdminApi : IDisposable
         }
 
         Server = new Uri(server.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/");
-        _http = new HttpClient(handler) { BaseAddress = new Uri(Server, "api/v1/"), Timeout = TimeSpan.FromSeconds(TimeoutSeconds) };
+        _http = new HttpClient(handler) { BaseAddress = new Uri(Server, "api/v1/"), Timeout = Timeout.InfiniteTimeSpan };
         // Where the API could answer otherwise: a certificate request comes with its findings.
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
     }
@@ -77,7 +80,8 @@ internal sealed class AdminApi : IDisposable
         try
         {
             var answer = await SendAsync(HttpMethod.Post, "logout", null, null, cancellationToken);
-            return answer.Succeeded ? null : answer.Sentence();
+            // A restore may have ended it already, together with the account.
+            return answer.Succeeded || answer.Status == HttpStatusCode.Unauthorized ? null : answer.Sentence();
         }
         catch (UsageException error)
         {
@@ -126,8 +130,28 @@ internal sealed class AdminApi : IDisposable
 
     /// <param name="content">Disposed here.</param>
     /// <param name="entityTag">Sent as If-Match: the change is refused when somebody else was faster.</param>
-    public async Task<ApiAnswer> SendAsync(HttpMethod method, string path, HttpContent? content, string? entityTag, CancellationToken cancellationToken)
+    public Task<ApiAnswer> SendAsync(HttpMethod method, string path, HttpContent? content, string? entityTag, CancellationToken cancellationToken) =>
+        SendAsync(method, path, content, entityTag, TimeoutSeconds, AnswerAsync, cancellationToken);
+
+    /// <summary>As <see cref="SendAsync(HttpMethod, string, HttpContent?, string?, CancellationToken)"/>, for changes that take minutes.</summary>
+    public Task<ApiAnswer> SendLongAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken) =>
+        SendAsync(method, path, content, null, LongTimeoutSeconds, AnswerAsync, cancellationToken);
+
+    /// <summary>A call that is answered with a file, which is null when it is refused.</summary>
+    /// <param name="header">Whose value comes along.</param>
+    public Task<(ApiAnswer Answer, byte[]? File, string Header)> DownloadAsync(string path, JsonNode body, string header, CancellationToken cancellationToken) =>
+        SendAsync<(ApiAnswer, byte[]?, string)>(HttpMethod.Post, path, Json(body), null, LongTimeoutSeconds, async (response, stop) => response.IsSuccessStatusCode
+            ? (new ApiAnswer(response.StatusCode, null), await response.Content.ReadAsByteArrayAsync(stop), response.Headers.TryGetValues(header, out var values) ? string.Join(",", values) : "")
+            : (await AnswerAsync(response, stop), null, ""), cancellationToken);
+
+    private async Task<ApiAnswer> AnswerAsync(HttpResponseMessage response, CancellationToken cancellationToken) =>
+        new(response.StatusCode, await ReadAsync(response, cancellationToken), response.Headers.ETag?.ToString());
+
+    private async Task<T> SendAsync<T>(
+        HttpMethod method, string path, HttpContent? content, string? entityTag, int seconds, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(seconds));
         using var request = new HttpRequestMessage(method, path) { Content = content };
         if (entityTag is not null)
         {
@@ -136,14 +160,13 @@ internal sealed class AdminApi : IDisposable
 
         try
         {
-            using var response = await _http.SendAsync(request, cancellationToken);
+            using var response = await _http.SendAsync(request, patience.Token);
             if ((int)response.StatusCode is >= 300 and < 400)
             {
                 throw new UsageException($"{Server} redirects to {response.Headers.Location}; give that server with --server.");
             }
 
-            var body = await ReadAsync(response, cancellationToken);
-            return new ApiAnswer(response.StatusCode, body, response.Headers.ETag?.ToString());
+            return await read(response, patience.Token);
         }
         catch (HttpRequestException error)
         {
@@ -151,7 +174,7 @@ internal sealed class AdminApi : IDisposable
         }
         catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new UsageException($"{Server} did not answer within {TimeoutSeconds} s. Look whether the change was made before you repeat it.", error);
+            throw new UsageException($"{Server} did not answer within {seconds} s. Look whether the change was made before you repeat it.", error);
         }
     }
 

@@ -45,6 +45,8 @@ internal static class CommandLine
             CredentialCommand.Create(),
             SettingsCommand.Create(),
             ClientsCommand.Create(),
+            BackupCommand.Create(),
+            RestoreCommand.Create(),
         };
         foreach (var option in ConnectionOptions.All)
         {

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Chariot.Server.Commands;
 
-/// <summary><c>chariot ssl status|setup|replace|delete|validate</c>.</summary>
+/// <summary><c>chariot ssl status|setup|replace|delete|confirm|validate</c>.</summary>
 internal static class SslCommand
 {
     private static readonly Option<string> Key = FileOption("--key", "RSA private key of the server, PKCS#1 or PKCS#8, also encrypted; without it the key that 'chariot csr' made", required: false);
@@ -20,6 +20,7 @@ internal static class SslCommand
             .Calls((parsed, api, stop) => PutAsync(parsed, api, replace: true, stop), (answer, _, output) => Show(answer.Body, output)),
         new Command("delete", "Delete SSL: the encrypted ports close, their clients are disconnected, the key is erased")
             .Calls((_, api, stop) => api.DeleteAsync("ssl", stop), (_, _, output) => output.WriteLine("SSL is not set up any more.")),
+        SslConfirmCommand.Create(Show),
         WithFiles("validate", "Check three files as setup does, and change nothing")
             .Calls((parsed, api, stop) => SendAsync(parsed, files => api.SendAsync(HttpMethod.Post, "ssl/validate", files, null, stop)), ShowFindings, Judge),
     };

@@ -90,6 +90,7 @@ internal static class BrokerHost
         // A drain takes up to 20 s, and the silo hands its grains over after that.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime);
         builder.AddTelemetryExport(options);
+        services.AddSingleton(new SslRecordOptions(dataDirectory, IsOnlyNode: !options.IsClustered));
         services.AddSingleton<ServerLog>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());

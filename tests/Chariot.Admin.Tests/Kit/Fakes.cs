@@ -71,6 +71,8 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
     {
         Credentials.Clear();
         SetUp.Clear();
+        Restored.Clear();
+        Confirmed.Clear();
         (Current, Staged, Next, History) = (new BrokerConfiguration { Revision = 1 }, Staged.Clear(), null, []);
         Trust = ClientTrust.None;
         (Nodes, Push) = ([new NodeResult("n1", 0, true, null)], _ => Task.CompletedTask);
@@ -183,6 +185,27 @@ internal sealed class FakeConfigurationGrain : IConfigurationGrain
         }
 
         return result;
+    }
+
+    public List<string> Confirmed { get; } = [];
+
+    public ValueTask<ChangeResult> ConfirmSslAsync(string setupId, long seen)
+    {
+        Confirmed.Add(setupId);
+        return ChangeAsync(Current, null);
+    }
+
+    public List<ConfigurationRestore> Restored { get; } = [];
+
+    public ValueTask<ChangeResult> RestoreAsync(ConfigurationRestore restore)
+    {
+        if (Current.Ssl is not null && restore.Ssl is not null && !restore.Replace)
+        {
+            return Refused(ChangeOutcome.AlreadySetUp);
+        }
+
+        Restored.Add(restore);
+        return ChangeAsync(Current with { Mqtt = restore.Mqtt, Ssl = restore.Ssl ?? Current.Ssl }, restore.ExpectedRevision);
     }
 
     private async ValueTask<ChangeResult> ChangeAsync(BrokerConfiguration changed, long? expectedRevision)

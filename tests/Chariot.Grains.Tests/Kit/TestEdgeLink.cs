@@ -27,6 +27,9 @@ internal sealed class TestEdgeLink(string node) : IEdgeLink
     /// <summary>What <see cref="PrepareSslAsync"/> says is wrong.</summary>
     public string? PrepareError { get; set; }
 
+    /// <summary>The revision of SSL that it has a record of.</summary>
+    public long Seen { get; set; }
+
     public async Task<NodeResult> ApplyAsync(ConfigurationUpdate update)
     {
         if (OnApply is { } hook)
@@ -35,13 +38,13 @@ internal sealed class TestEdgeLink(string node) : IEdgeLink
         }
 
         Applied.Enqueue(update);
-        return new NodeResult(node, update.Configuration.Revision, true, null);
+        return new NodeResult(node, update.Configuration.Revision, true, null) { SslRevisionSeen = Seen };
     }
 
     public Task<NodeResult> PrepareSslAsync(SslConfiguration candidate)
     {
         Prepared.Enqueue(candidate.SetupId);
-        return Task.FromResult(new NodeResult(node, 0, PrepareError is null, PrepareError));
+        return Task.FromResult(new NodeResult(node, 0, PrepareError is null, PrepareError) { SslRevisionSeen = Seen });
     }
 
     public Task AbandonSslAsync(string setupId)
