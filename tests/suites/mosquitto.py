@@ -10,6 +10,7 @@ acknowledgement may say 0x10 for 0x00 and the other way round. The standard leav
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,28 @@ SERVER = os.environ.get("CHARIOT_SERVER", os.path.join(ROOT, "src/Chariot.Server
 OWN_CONFIGURATION = re.compile(r"write_config|use_conf ?= ?True|plugin|dynsec|bridge|ssl\.|tls|persist|mosquitto_passwd|\.conf")
 
 
+def mark():
+    """Tells the parent that the test goes on: one of them starts 23 brokers, one after the other."""
+    open(os.environ["CHARIOT_SUITE_MARK"], "w").close()
+
+
+def run_until_silent(command, seconds):
+    """Exit code and output of a test; None when it has not started a broker, nor ended, for so long."""
+    with tempfile.NamedTemporaryFile() as written, tempfile.TemporaryFile("w+") as output:
+        test = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ, CHARIOT_SUITE_MARK=written.name), start_new_session=True)
+        while test.poll() is None:
+            time.sleep(0.1)
+            if time.time() - os.path.getmtime(written.name) > seconds:
+                os.killpg(test.pid, signal.SIGKILL)
+                test.wait()
+                return None, f"no end within {seconds} s of its last start of a broker"
+        output.seek(0)
+        return test.returncode, output.read().strip()
+
+
 def start_broker(filename, cmd=None, port=0, use_conf=False, expect_fail=False, nolog=False):
     port = port or 1888
+    mark()
     directory = tempfile.mkdtemp(prefix="chariot-suite-")
     settings = {
         "DataDirectory": directory, "Mqtt:BindAddress": "127.0.0.1", "Mqtt:Port": port, "Mqtt:SecurePort": 0, "Mqtt:WebSocketPort": 0,
@@ -37,6 +58,7 @@ def start_broker(filename, cmd=None, port=0, use_conf=False, expect_fail=False, 
     while time.time() < deadline and broker.poll() is None:
         with open(log.name, "rb") as written:
             if re.search(rb"(?<!\w)Ready(?!\w)", written.read()):
+                mark()
                 return broker
         time.sleep(0.05)
     raise IOError("the broker did not start: " + directory)
@@ -120,12 +142,8 @@ def main():
             continue
         print("run", name, flush=True)
         port = str(21000 + (len(passed) + len(failed)) * 3 % 900)
-        try:
-            result = subprocess.run([sys.executable, os.path.abspath(__file__), "--one", path, port], capture_output=True, text=True, timeout=90)
-            good = result.returncode == 0
-            output = (result.stdout + result.stderr).strip()
-        except subprocess.TimeoutExpired:
-            good, output = False, "no end within 90 s"
+        code, output = run_until_silent([sys.executable, os.path.abspath(__file__), "--one", path, port], 90)
+        good = code == 0
         (passed if good else failed).append(name)
         if not good:
             print("\n".join("    " + line for line in output.splitlines()[-12:]), flush=True)

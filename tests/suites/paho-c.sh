@@ -28,6 +28,9 @@ token=$(curl -fsS "$http/login" -H 'Content-Type: application/json' -d '{"userna
   | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
 curl -fsS -o /dev/null -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$http/api/v1/credentials" \
   -d '{"username":"testuser","password":"testpassword","publishAcl":["#"],"subscribeAcl":["#"],"enabled":true}'
+# test11 4 sends Receive Maximum + 2 messages in one go, and the client buffers 100 (MQTTAsync_createOptions_initializer).
+curl -fsS -H "Authorization: Bearer $token" "$http/api/v1/settings/mqtt" | sed 's/"receiveMaximum":[0-9]*/"receiveMaximum":50/' \
+  | curl -fsS -o /dev/null -X PUT -H "Authorization: Bearer $token" -H 'Content-Type: application/json' --data-binary @- "$http/api/v1/settings/mqtt"
 # The client's own proxy breaks connections for some of the tests.
 (cd "$client/test" && exec "$python" mqttsas.py localhost "$base" "$((base + 1))") > "$work/proxy.log" 2>&1 &
 proxy=$!

@@ -37,10 +37,10 @@ public static class PasswordVerifier
     /// <summary>A random password of <see cref="GeneratedLength"/> letters and digits.</summary>
     public static string GeneratePassword() => RandomNumberGenerator.GetString(Alphabet, GeneratedLength);
 
-    /// <summary>Verifier of a typed password (slow hash): call it off the I/O threads.</summary>
+    /// <summary>Verifier of a typed password (slow hash) in its prepared form, which SCRAM clients use: call it off the I/O threads.</summary>
     public static string Create(ReadOnlySpan<byte> password)
     {
-        var keys = ScramKeys.Derive(password, RandomNumberGenerator.GetBytes(SaltLength), Rounds);
+        var keys = ScramKeys.Derive(SaslPrep.Prepare(password), RandomNumberGenerator.GetBytes(SaltLength), Rounds);
         return $"${Slow}${Rounds}${Convert.ToBase64String(keys.Salt)}${Encode(keys)}";
     }
 
@@ -76,7 +76,7 @@ public static class PasswordVerifier
 
         return verifier.Split('$') switch
         {
-            ["", Slow, ..] => ReadScram(verifier) is { } keys && CryptographicOperations.FixedTimeEquals(ScramKeys.Derive(password, keys.Salt, keys.Rounds).StoredKey, keys.StoredKey),
+            ["", Slow, ..] => ReadScram(verifier) is { } keys && VerifySlow(keys, password),
             ["", OldSlow, var rounds, var salt, var hash] => VerifyOldSlow(rounds, salt, hash, password),
             ["", Fast, FastVersion, var salt, var hash, _, _, _] => VerifyFast(salt, hash, password, pepper),
             ["", Fast, OldFastVersion, var salt, var hash] => VerifyFast(salt, hash, password, pepper),
@@ -99,6 +99,16 @@ public static class PasswordVerifier
             _ => null,
         };
     }
+
+    /// <summary>Prepared first; verifiers that were made before passwords were prepared have the bytes as they were typed.</summary>
+    private static bool VerifySlow(ScramKeys keys, ReadOnlySpan<byte> password)
+    {
+        ReadOnlySpan<byte> prepared = SaslPrep.Prepare(password);
+        return Proves(prepared, keys) || (!prepared.SequenceEqual(password) && Proves(password, keys));
+    }
+
+    private static bool Proves(ReadOnlySpan<byte> password, ScramKeys keys) =>
+        CryptographicOperations.FixedTimeEquals(ScramKeys.Derive(password, keys.Salt, keys.Rounds).StoredKey, keys.StoredKey);
 
     private static bool VerifyOldSlow(string roundsText, string saltText, string hashText, ReadOnlySpan<byte> password)
     {

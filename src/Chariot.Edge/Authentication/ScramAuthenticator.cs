@@ -49,6 +49,11 @@ internal sealed class ScramAuthenticator(Authenticator passwords, IConfiguration
         try
         {
             credential = await feed.FindCredentialAsync(exchange.Username, cancellationToken);
+            if (credential is null && SaslPrep.TryPrepare(exchange.Username) is { } prepared && prepared != exchange.Username
+                && await feed.FindCredentialAsync(prepared, cancellationToken) is { } found)
+            {
+                (credential, exchange.Username) = (found, prepared);
+            }
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {

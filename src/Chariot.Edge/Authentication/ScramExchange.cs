@@ -8,7 +8,7 @@ namespace Chariot.Edge.Authentication;
 
 /// <summary>
 /// The server's side of one SCRAM-SHA-256 exchange (RFC 5802 sections 5 and 7, RFC 7677), messages only. Without channel binding:
-/// a client that insists on it is refused. Names and passwords are compared as the bytes that were sent, without SASLprep.
+/// a client that insists on it is refused. Passwords were prepared (<see cref="SaslPrep"/>) when their keys were made.
 /// </summary>
 internal sealed class ScramExchange
 {
@@ -30,7 +30,8 @@ internal sealed class ScramExchange
         (_header, _bare, Username, _clientNonce) = (header, bare, username, clientNonce);
     }
 
-    public string Username { get; }
+    /// <summary>As it was sent, until it is found under its prepared form.</summary>
+    public string Username { get; set; }
 
     /// <summary>When the client began, for the throttle's grid.</summary>
     public DateTimeOffset AskedAt { get; init; }

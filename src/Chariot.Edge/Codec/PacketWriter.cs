@@ -159,7 +159,8 @@ internal static class PacketWriter
 
         if (counter.TooLong || SizeOf(body) > destination.Length)
         {
-            return reasonString is null ? 0 : WriteWithReason(destination, header, packetId, reason, null, serverReference);
+            // First what explains, then where to go instead: the reason itself is what the client must be told.
+            return reasonString is null && serverReference is null ? 0 : WriteWithReason(destination, header, packetId, reason, null, reasonString is null ? null : serverReference);
         }
 
         var writer = new SpanWriter(destination);

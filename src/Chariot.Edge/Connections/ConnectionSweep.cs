@@ -64,7 +64,8 @@ internal sealed class ConnectionSweep(ConnectionRegistry connections, SessionReg
         }
     }
 
-    private void SweepConnections(long now)
+    /// <param name="now">Of <see cref="Environment.TickCount64"/>.</param>
+    internal void SweepConnections(long now)
     {
         foreach (var connection in connections.All)
         {

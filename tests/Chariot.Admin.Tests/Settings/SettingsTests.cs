@@ -65,6 +65,33 @@ public sealed class SettingsTests(Cluster cluster)
         Assert.Contains("limits.receiveMaximum", fields);
     }
 
+    [Theory]
+    [InlineData("maximumMessageRate", 0, 10_000_000)]
+    [InlineData("maximumByteRate", 0, int.MaxValue)]
+    [InlineData("maximumConnectRate", 0, 1_000_000)]
+    [InlineData("maximumConnectRatePerAddress", 0, 1_000_000)]
+    [InlineData("maximumConnectionsPerCredential", 0, 10_000_000)]
+    [InlineData("maximumDurableBytes", 0, 1L << 50)]
+    [InlineData("maximumMemoryPercent", 0, 95)]
+    public async Task Limit_IsTakenFromItsLeastToItsMost(string name, long least, long most)
+    {
+        await using var host = await Host.StartAsync(cluster);
+        foreach (var value in new[] { least, most })
+        {
+            using var taken = await host.Administrator.PutAsJsonAsync("api/v1/settings/mqtt", new { limits = new Dictionary<string, long> { [name] = value } });
+            Assert.Equal(value, (await taken.OkAsync()).GetProperty("limits").GetProperty(name).GetInt64());
+        }
+
+        using var refused = await host.Administrator.PutAsJsonAsync("api/v1/settings/mqtt", new { limits = new Dictionary<string, long> { [name] = least - 1 } });
+        await refused.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
+        if (most < int.MaxValue || name == "maximumDurableBytes")
+        {
+            using var above = await host.Administrator.PutAsJsonAsync("api/v1/settings/mqtt", new { limits = new Dictionary<string, long> { [name] = most + 1 } });
+            var problem = await above.ProblemAsync(HttpStatusCode.BadRequest, "validation-failed");
+            Assert.Equal($"limits.{name}", problem.GetProperty("findings")[0].GetProperty("field").GetString());
+        }
+    }
+
     [Fact]
     public async Task StaleIfMatch_Is412()
     {
