@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Data.Common;
 using System.Globalization;
 using System.Text.Json.Serialization;
 using Chariot.Abstractions.Configuration;
@@ -54,6 +55,8 @@ internal sealed class Problem(Refusal refusal) : IResult
     {
         AuditUnavailableException audit => new(503, "audit-unavailable", audit.Message),
         TimeoutException or OrleansException => new(503, "cluster-unavailable", "The cluster did not answer in time. Try again.") { RetryAfter = TimeSpan.FromSeconds(2) },
+        // Lost on the way to the database, or refused there for now: what another attempt may mend.
+        DbException { IsTransient: true } => new(503, "store-unavailable", "The store does not answer. Check it, then try again.") { RetryAfter = TimeSpan.FromSeconds(2) },
         _ => ForStatus(500),
     };
 

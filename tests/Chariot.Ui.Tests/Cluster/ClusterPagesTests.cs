@@ -24,7 +24,8 @@ public sealed class ClusterPagesTests(Chromium chromium)
         await Expect(ui.Heading("lost")).ToBeVisibleAsync();
 
         await lost.Kill9Async();
-        await Expect(ui.Page.GetByText("It was stopped, or cannot be reached.")).ToBeVisibleAsync();
+        // The other silos vote it out first, which takes as long as the machine lets it.
+        await Expect(ui.Page.GetByText("It was stopped, or cannot be reached.")).ToBeVisibleAsync(new() { Timeout = 240_000 });
         await ui.LookAllWaysAsync("nodes-error");
         await GoAsync(ui, "Dashboard");
         await Expect(ui.Page.GetByText("is absent since")).ToBeVisibleAsync();

@@ -70,8 +70,7 @@ public sealed class SeveralAdminHostsTests(Chromium chromium, SeveralAdminHostsT
     /// <summary>A third admin host is the one that is stopped: the order of tests must not matter.</summary>
     public sealed class Fixture : IAsyncLifetime
     {
-        private PostgresServer? _postgres;
-        private ClusterNodes? _nodes;
+        private readonly List<IAsyncDisposable> _owned = [];
 
         public BrokerProcess First { get; private set; } = null!;
 
@@ -81,23 +80,20 @@ public sealed class SeveralAdminHostsTests(Chromium chromium, SeveralAdminHostsT
 
         public async Task InitializeAsync()
         {
-            _postgres = await PostgresServer.StartAsync();
-            _nodes = new ClusterNodes("postgres", await _postgres.CreateDatabaseAsync());
-            await _nodes.StartAsync("edge", "edge", ("Chariot:Health:Port", $"{BrokerPorts.Free()}"));
-            var admins = await Task.WhenAll(new[] { "first", "second", "third" }.Select(name => _nodes.StartAsync(name, "admin")));
+            var postgres = await PostgresServer.StartAsync();
+            _owned.Add(postgres);
+            var nodes = new ClusterNodes("postgres", await postgres.CreateDatabaseAsync());
+            _owned.Insert(0, nodes);
+            await nodes.StartAsync("edge", "edge", ("Chariot:Health:Port", $"{BrokerPorts.Free()}"));
+            var admins = await Task.WhenAll(nodes.StartAsync("first", "admin"), nodes.StartAsync("second", "admin"), nodes.StartAsync("third", "admin"));
             (First, Second, Third) = (admins[0], admins[1], admins[2]);
         }
 
         public async Task DisposeAsync()
         {
-            if (_nodes is not null)
+            foreach (var owned in _owned)
             {
-                await _nodes.DisposeAsync();
-            }
-
-            if (_postgres is not null)
-            {
-                await _postgres.DisposeAsync();
+                await owned.DisposeAsync();
             }
         }
     }

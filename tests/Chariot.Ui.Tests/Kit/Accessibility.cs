@@ -37,7 +37,7 @@ internal static class Accessibility
 
         if (Documentation is not null && Documented.TryGetValue(state, out var picture))
         {
-            await ui.Page.SetViewportSizeAsync(1045, 709);
+            await ui.Page.SetViewportSizeAsync(1280, 868);
             await ui.Page.EvaluateAsync("window.scrollTo(0, 0)");
             await ui.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Documentation, picture + ".png") });
             await ui.Page.SetViewportSizeAsync(1280, 900);
@@ -74,7 +74,7 @@ internal static class Accessibility
     }
 
     // The page hears of it over its circuit.
-    private static Task ExpectColoursAsync(this UiSession ui, string colours) => ui.Page.WaitForFunctionAsync(
+    private static async Task ExpectColoursAsync(this UiSession ui, string colours) => await ui.Page.WaitForFunctionAsync(
         """
         dark => {
           const [r, g, b] = getComputedStyle(document.querySelector('.plain-page') ?? document.body).backgroundColor.match(/\d+/g).map(Number);

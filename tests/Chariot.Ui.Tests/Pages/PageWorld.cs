@@ -14,6 +14,7 @@ public sealed class PageWorld : IAsyncLifetime, IDisposable
     private static readonly string[] Everything = ["#"];
     private static readonly string[] Lobby = ["lobby/#"];
     private static readonly string[] Nothing = [];
+    private static readonly string[] Serials = ["7f0001", "7f0002"];
     private static readonly string[] LinePublish = ["plant/%c/#", "!plant/secret", "plant/+/speed"];
 
     private readonly List<IAsyncDisposable> _clients = [];
@@ -67,7 +68,7 @@ public sealed class PageWorld : IAsyncLifetime, IDisposable
         using var certificate = authority.Issue("device-1");
         (await admin.PutFileAsync("client-ca", authority.PemBytes, "clients.pem")).EnsureSuccess();
         (await admin.PutAsync("client-certificates/mapping", new[] { new { match = "cn", value = "device-1", username = "press" }, new { match = "san-uri", value = "urn:plant:7", username = "line-07" } })).EnsureSuccess();
-        (await admin.PostAsync("client-ca/revoked", new { serialNumbers = new[] { "7f0001", "7f0002" } })).EnsureSuccess();
+        (await admin.PostAsync("client-ca/revoked", new { serialNumbers = Serials })).EnsureSuccess();
         var list = authority.Revoke(3, [certificate], DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddDays(-1));
         (await admin.PutFileAsync("client-ca/crls/" + authority.Sha256, list, "plant.crl")).EnsureSuccess();
     }
