@@ -58,7 +58,7 @@ internal static class PageTable
             await w.GoAsync("/clients", "Clients");
             await Expect(w.Ui.Page.GetByText(new System.Text.RegularExpressions.Regex("^Page 1 of 2$"))).ToBeVisibleAsync();
         }),
-        new("/clients", Error, null, ByCluster),
+        new("/clients", Error, null, "a node that does not answer is said in a note, only until it is voted out; the refusal is the one of every page"),
 
         new("/clients/client", Empty, async w =>
         {
