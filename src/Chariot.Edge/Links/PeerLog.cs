@@ -29,7 +29,7 @@ internal sealed partial class PeerLog(ILogger<PeerLog> logger)
     [LoggerMessage(1407, LogLevel.Warning, "Silo {Silo} did not hand over the session of {ClientId}; it is continued from the store")]
     public partial void ReleaseFailed(Exception error, SiloAddress silo, string clientId);
 
-    [LoggerMessage(1414, LogLevel.Warning, "The session of {ClientId} could not be continued from the store yet; it is tried again. Check that the store is reachable")]
+    [LoggerMessage(1416, LogLevel.Warning, "The session of {ClientId} could not be continued from the store yet; it is tried again. Check that the store is reachable")]
     public partial void ArrivalFailed(Exception error, string clientId);
 
     [LoggerMessage(1415, LogLevel.Warning, "The session of {ClientId} has come back and its silo of before did not fetch it within {Seconds} s; it is continued from the store. If this repeats, check that all nodes reach each other")]

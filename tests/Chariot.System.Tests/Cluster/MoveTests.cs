@@ -86,10 +86,11 @@ public sealed class MoveTests(RoutingTests.Fixture cluster) : IClassFixture<Rout
                 impatient.Add(client);
             }
 
+            // One of the others may come after it and take the session.
             await using var patient = await InsistAsync(nodes[2], packet);
-            for (var i = 0; i < 20; i++)
+            for (var i = 0; i < 20 && await NextAsync(patient) is { } message; i++)
             {
-                received.Add(int.Parse((await patient.ReadPublishAsync(Long)).PayloadText, null));
+                Take(message);
             }
 
             foreach (var client in impatient)
@@ -103,10 +104,33 @@ public sealed class MoveTests(RoutingTests.Fixture cluster) : IClassFixture<Rout
         await using var last = await InsistAsync(1, packet);
         while (!received.Contains(published - 1))
         {
-            received.Add(int.Parse((await last.ReadPublishAsync(Long)).PayloadText, null));
+            Take(await last.ReadPublishAsync(Long));
         }
 
-        Assert.Equal(Enumerable.Range(0, published), qos == 1 ? received.Distinct() : received);
+        Assert.Equal(Enumerable.Range(0, published), received.Distinct());
+
+        void Take(ReceivedPacket message)
+        {
+            if (message.Type == PacketType.Publish)
+            {
+                var number = int.Parse(message.PayloadText, null);
+                Assert.True(qos == 1 || message.Dup || !received.Contains(number), $"{number} came twice");
+                received.Add(number);
+            }
+        }
+    }
+
+    /// <summary>Null when it has been thrown out.</summary>
+    private static async Task<ReceivedPacket?> NextAsync(RawMqttClient client)
+    {
+        try
+        {
+            return await client.ReadAsync(Long) is { Type: not PacketType.Disconnect } packet ? packet : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     /// <summary>It may look like two that fight, which it is: then it has to wait.</summary>
