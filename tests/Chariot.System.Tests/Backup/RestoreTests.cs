@@ -125,10 +125,11 @@ public class RestoreTests
     {
         var random = new Random(Drill.Seed);
         await using var broker = await BrokerProcess.StartAsync(BrokerOptions.AllowAnonymous);
+        string[] publishAcl = ["saved"], subscribeAcl = [];
         for (var i = 0; i < 40; i++)
         {
             // Generated passwords: typed ones are slow to hash.
-            (await broker.Admin.PostAsync("credentials", new { username = $"c{i:00}", publishAcl = new[] { "saved" }, subscribeAcl = Array.Empty<string>() })).EnsureSuccess();
+            (await broker.Admin.PostAsync("credentials", new { username = $"c{i:00}", publishAcl, subscribeAcl })).EnsureSuccess();
         }
 
         var file = await BackupFiles.SaveAsync(broker, null, includeKey: false);

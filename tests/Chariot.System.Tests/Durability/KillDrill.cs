@@ -36,11 +36,8 @@ public class KillDrill
         var receiving = present.RunAsync(stopReceiving.Token, subscribed);
         await subscribed.Task.WaitAsync(limit.Token);
 
-        var publishers = new[]
-        {
-            new DurablePublisher(Client(broker, "publisher1"), journal, "drill/qos1", 1, messages),
-            new DurablePublisher(Client(broker, "publisher2"), journal, "drill/qos2", 2, messages),
-        };
+        string[] publisherIds = ["publisher1", "publisher2"];
+        var publishers = publisherIds.Select((id, i) => new DurablePublisher(Client(broker, id), journal, $"drill/qos{i + 1}", i + 1, messages)).ToList();
         var publishing = Task.WhenAll(publishers.Select(publisher => publisher.RunAsync(limit.Token)));
 
         var slowestStart = TimeSpan.Zero;
@@ -91,7 +88,7 @@ public class KillDrill
         Assert.Equal(2L * messages, report.Acknowledged);
         Assert.All(publishers, publisher => Assert.True(publisher.Connections > 1, "no kill met this publisher"));
 
-        long Furthest() => new[] { "publisher1", "publisher2" }.Select(journal.CountAcknowledged).Where(count => count < messages).DefaultIfEmpty(messages).Max();
+        long Furthest() => publisherIds.Select(journal.CountAcknowledged).Where(count => count < messages).DefaultIfEmpty(messages).Max();
     }
 
     [Fact]
