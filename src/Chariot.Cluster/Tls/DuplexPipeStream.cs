@@ -2,16 +2,19 @@ using System.IO.Pipelines;
 
 namespace Chariot.Cluster.Tls;
 
-/// <summary>One end of an in-memory connection, for a handshake with ourselves.</summary>
-internal sealed class DuplexPipeStream : Stream
+/// <summary>A pipe in each direction as one stream, as TLS wants it.</summary>
+public sealed class DuplexPipeStream : Stream
 {
     private readonly Stream _input;
     private readonly Stream _output;
 
-    private DuplexPipeStream(PipeReader input, PipeWriter output)
+    /// <param name="input">What is read.</param>
+    /// <param name="output">What is written.</param>
+    /// <param name="leaveOpen">Whether the pipes outlive the stream.</param>
+    public DuplexPipeStream(PipeReader input, PipeWriter output, bool leaveOpen = false)
     {
-        _input = input.AsStream();
-        _output = output.AsStream();
+        _input = input.AsStream(leaveOpen);
+        _output = output.AsStream(leaveOpen);
     }
 
     public override bool CanRead => true;
@@ -25,6 +28,7 @@ internal sealed class DuplexPipeStream : Stream
         set => throw new NotSupportedException();
     }
 
+    /// <summary>Both ends of a connection in memory, for a handshake with ourselves.</summary>
     public static (Stream Client, Stream Server) CreatePair()
     {
         var up = new Pipe();

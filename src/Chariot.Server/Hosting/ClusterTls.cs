@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
+using Chariot.Cluster.Tls;
 using Microsoft.AspNetCore.Connections;
 using Orleans.Configuration;
 
@@ -51,7 +52,7 @@ internal sealed partial class ClusterTls(NodeIdentity identity, ILogger<ClusterT
 
     private async Task AcceptAsync(ConnectionContext context, ConnectionDelegate next)
     {
-        await using var tls = new SslStream(new DuplexStream(context.Transport));
+        await using var tls = new SslStream(new DuplexPipeStream(context.Transport.Input, context.Transport.Output, leaveOpen: true));
         string? fault = null;
         try
         {
@@ -84,7 +85,7 @@ internal sealed partial class ClusterTls(NodeIdentity identity, ILogger<ClusterT
 
     private async Task ConnectAsync(ConnectionContext context, ConnectionDelegate next)
     {
-        await using var tls = new SslStream(new DuplexStream(context.Transport));
+        await using var tls = new SslStream(new DuplexPipeStream(context.Transport.Input, context.Transport.Output, leaveOpen: true));
         string? fault = null;
         try
         {

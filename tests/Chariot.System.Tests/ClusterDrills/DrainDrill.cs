@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Chariot.TestKit;
 using Chariot.TestKit.Mqtt;
 
 namespace Chariot.SystemTests.ClusterDrills;
@@ -51,27 +50,9 @@ public class DrainDrill
 
         await client.DisposeAsync();
         var at = Stopwatch.GetTimestamp();
-        RawMqttClient? again = null;
-        await Eventually.TrueAsync(async () => (again = await TryAsync(cluster.Port(1), Packet(i))) is not null, $"client {i} is connected again", 60);
-        await using (again!)
-        {
-            Assert.True(again!.ConnAck!.SessionPresent, $"the session of client {i} is gone");
-        }
-
+        await using var again = await PatientClient.ConnectAsync(cluster.Port(1), Packet(i));
+        Assert.True(again.ConnAck!.SessionPresent, $"the session of client {i} is gone");
         return new Departure(left, Stopwatch.GetElapsedTime(at), last is { Type: PacketType.Disconnect });
-    }
-
-    private static async Task<RawMqttClient?> TryAsync(int port, ConnectPacket packet)
-    {
-        try
-        {
-            return await RawMqttClient.ConnectAsync(port, packet);
-        }
-        catch (Exception error) when (error is MqttTestException or TimeoutException or IOException)
-        {
-            // Its session is between two silos: it asks again.
-            return null;
-        }
     }
 
     private sealed record Departure(TimeSpan Left, TimeSpan Away, bool Told);

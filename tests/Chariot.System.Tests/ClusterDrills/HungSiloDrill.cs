@@ -32,7 +32,7 @@ public class HungSiloDrill
         await stalePublisher.SendAsync(Packets.Publish(stale.Version, "moved/late", "late", 1, 78));
         await load.FlowAsync(300);
         var served = load.LongestGap();
-        await using var owner = await ConnectAsync(cluster.Port(2), moved);
+        await using var owner = await PatientClient.ConnectAsync(cluster.Port(2), moved);
         Assert.True(owner.ConnAck!.SessionPresent);
         for (var i = 0; i < 50; i++)
         {
@@ -115,7 +115,7 @@ public class HungSiloDrill
         await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         await cluster.StartStoreAsync();
         var back = Stopwatch.GetTimestamp();
-        await using var newcomer = await ConnectAsync(cluster.Port(2), new ConnectPacket { ClientId = "newcomer", Clean = false, SessionExpiry = 300 });
+        await using var newcomer = await PatientClient.ConnectAsync(cluster.Port(2), new ConnectPacket { ClientId = "newcomer", Clean = false, SessionExpiry = 300 });
         var connected = Stopwatch.GetElapsedTime(back).TotalSeconds;
         await load.FlowAsync(200);
         var report = await load.FinishAsync();
@@ -124,28 +124,6 @@ public class HungSiloDrill
         Assert.True(sent > 0 && acknowledged > 0);
         Assert.All(cluster.Nodes, node => Assert.False(node.HasExited));
         Assert.True(report.IsClean, report + cluster.Complaints());
-    }
-
-    private static async Task<RawMqttClient> ConnectAsync(int port, ConnectPacket packet)
-    {
-        RawMqttClient? connected = null;
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                try
-                {
-                    connected = await RawMqttClient.ConnectAsync(port, packet);
-                    return true;
-                }
-                catch (Exception error) when (error is MqttTestException or TimeoutException or IOException)
-                {
-                    // The cluster is finding itself.
-                    return false;
-                }
-            },
-            $"{packet.ClientId} is connected",
-            90);
-        return connected!;
     }
 
     /// <summary>All packets up to the end of the connection.</summary>

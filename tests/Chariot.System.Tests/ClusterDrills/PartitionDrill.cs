@@ -57,7 +57,7 @@ public class PartitionDrill
     /// <summary>A client of the cut side goes to the other one, and finds its session there once the silo is known to be dead.</summary>
     private static async Task MoveAsync(int port, ConnectPacket packet)
     {
-        await using var client = await ConnectAsync(port, packet);
+        await using var client = await PatientClient.ConnectAsync(port, packet);
         Assert.True(client.ConnAck!.SessionPresent);
         await client.PublishAsync("moving/here", "here", 1);
         Assert.Equal("here", (await client.ReadPublishAsync(Long)).PayloadText);
@@ -91,7 +91,7 @@ public class PartitionDrill
         {
             foreach (var clientId in clientIds)
             {
-                await using var client = await ConnectAsync(cluster.Port(node), new ConnectPacket { ClientId = clientId, Clean = false, SessionExpiry = clientId == "moving" ? 3600u : 0, KeepAlive = 0 });
+                await using var client = await PatientClient.ConnectAsync(cluster.Port(node), new ConnectPacket { ClientId = clientId, Clean = false, SessionExpiry = clientId == "moving" ? 3600u : 0, KeepAlive = 0 });
                 Assert.True(clientId != "moving" || client.ConnAck!.SessionPresent);
             }
         }
@@ -102,23 +102,16 @@ public class PartitionDrill
         var missing = new List<string>();
         for (var node = 0; node < 3; node++)
         {
-            await using var reader = await ConnectAsync(cluster.Port(node), new ConnectPacket { ClientId = $"reader{node}" });
+            await using var reader = await PatientClient.ConnectAsync(cluster.Port(node), new ConnectPacket { ClientId = $"reader{node}" });
             Assert.Equal(1, await reader.SubscribeAsync("written/#", 1));
             var there = (await reader.DrainPublishesAsync()).Select(message => message.Topic).ToHashSet();
             missing.AddRange(probing.SelectMany(probe => probe.Written).Where(topic => !there.Contains(topic)).Select(topic => $"{topic} on node {node}"));
             foreach (var user in probing.SelectMany(probe => probe.Credentials))
             {
-                await using var signedIn = await ConnectAsync(cluster.Port(node), new ConnectPacket { ClientId = $"{user}-{node}", Username = user, Password = SideProbe.Password });
+                await using var signedIn = await PatientClient.ConnectAsync(cluster.Port(node), new ConnectPacket { ClientId = $"{user}-{node}", Username = user, Password = SideProbe.Password });
             }
         }
 
         return missing;
-    }
-
-    private static async Task<RawMqttClient> ConnectAsync(int port, ConnectPacket packet)
-    {
-        RawMqttClient? client = null;
-        await Eventually.TrueAsync(() => SideProbe.TryAsync(async () => client = await RawMqttClient.ConnectAsync(port, packet)), $"{packet.ClientId} is connected to port {port}", 120);
-        return client!;
     }
 }
