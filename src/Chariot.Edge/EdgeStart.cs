@@ -56,6 +56,9 @@ internal sealed class EdgeStart(
 {
     private const int PageSize = 1000;
 
+    /// <summary>What is not stored by then was not acknowledged either: a store that is away must not keep the process.</summary>
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
+
     public void Bind() => listeners.BindPlain();
 
     public async Task OpenAsync(CancellationToken cancellationToken)
@@ -111,7 +114,14 @@ internal sealed class EdgeStart(
             connection.Abort();
         }
 
-        await store.FlushAsync();
+        try
+        {
+            await store.FlushAsync().WaitAsync(FlushLimit);
+        }
+        catch (TimeoutException)
+        {
+            log.StoppedWithoutStore();
+        }
     }
 
     private async Task LoadSessionsAsync(CancellationToken cancellationToken)

@@ -142,4 +142,7 @@ internal sealed partial class EdgeLog(ILogger<EdgeLog> logger)
 
     [LoggerMessage(1034, LogLevel.Information, "There is memory again: connections are accepted")]
     public partial void MemoryIsFree();
+
+    [LoggerMessage(1035, LogLevel.Warning, "The store did not answer while the node stopped. What waited to be stored was not acknowledged; its senders repeat it")]
+    public partial void StoppedWithoutStore();
 }

@@ -28,7 +28,8 @@ internal static class BrokerHost
     /// <summary>The other silos have declared this one dead: it has to be started again.</summary>
     public const int DeclaredDead = 3;
 
-    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(60);
+    /// <summary>A drain takes up to 20 s, and the silo hands its grains over after that.</summary>
+    public static readonly TimeSpan StopTime = TimeSpan.FromSeconds(60);
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -87,11 +88,11 @@ internal static class BrokerHost
         var masterKey = MasterKey.Open(options.MasterKeyFile ?? Path.Combine(dataDirectory, "master.key"), createWhenMissing: !options.IsClustered);
         var services = builder.Services;
         services.AddOptions<BrokerOptions>().Bind(builder.Configuration.GetSection(BrokerOptions.Section));
-        // A drain takes up to 20 s, and the silo hands its grains over after that.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime);
         builder.AddTelemetryExport(options);
         services.AddSingleton(new SslRecordOptions(dataDirectory, IsOnlyNode: !options.IsClustered));
         services.AddSingleton<ServerLog>();
+        services.AddHostedService<StopDeadline>();
         services.AddSingleton<StartProgress>();
         services.AddSingleton<IReadiness>(provider => provider.GetRequiredService<StartProgress>());
         if (options.IsEdge)

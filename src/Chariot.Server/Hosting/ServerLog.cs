@@ -39,4 +39,10 @@ internal sealed partial class ServerLog(ILogger<ServerLog> logger)
 
     [LoggerMessage(5306, LogLevel.Critical, "Node {Node} cannot take part in the cluster any more and ends with exit code 1; start it again. If this repeats, check that the store is reachable. ({Reason})")]
     public partial void SiloFailed(Exception error, string node, string reason);
+
+    [LoggerMessage(5307, LogLevel.Warning, "Not all clients could be let go in time; they are cut off and connect again. If the store is away, start it before the nodes")]
+    public partial void ClientsNotLetGo(Exception error);
+
+    [LoggerMessage(5308, LogLevel.Error, "The orderly stop has not come to its end after {Seconds} s; the process ends now, with exit code 1. Look whether the store is reachable")]
+    public partial void StopTookTooLong(int seconds);
 }
