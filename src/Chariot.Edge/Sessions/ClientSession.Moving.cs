@@ -25,12 +25,15 @@ internal sealed partial class ClientSession
     public bool IsGivenUp => _storedSinceGivenUp is not null;
 
     /// <summary>Completes when a session that was given up is not here any more.</summary>
-    public Task WhenLeftAsync()
+    public async Task WhenLeftAsync()
     {
+        Task left;
         lock (Gate)
         {
-            return Ended || !IsGivenUp ? Task.CompletedTask : (_left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            left = Ended || !IsGivenUp ? Task.CompletedTask : (_left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
+
+        await left;
     }
 
     /// <summary>Waits for its old owner; null when it need not.</summary>
@@ -62,15 +65,16 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
+            if (IsGivenUp)
+            {
+                // Who took it first fetches it.
+                return null;
+            }
+
             var connection = _connection;
             _connection = null;
             Epoch = newEpoch;
             DisconnectedAt = null;
-            if (IsGivenUp)
-            {
-                return connection;
-            }
-
             _storedSinceGivenUp = [];
             RequeueUnacknowledged();
             _unpersisted.Clear();
