@@ -118,7 +118,7 @@ public sealed class FencedPublishTests : IDisposable
         ticket.Fail(PublishTicket.NotTaken);
         _kit.Do(ticket.Complete);
 
-        var (id, reason) = LinkItem.ReadSettled(link.Items[sizeof(int)..]);
+        var (id, reason) = LinkItem.ReadSettled(link.Items.AsSpan(sizeof(int)));
         _kit.Do(batch => new RemotePublish(new ClientPublishTicket(publisher, connection, 3), _kit.Message(1, "t/1", "m", QualityOfService.AtLeastOnce), LinkMessageFlags.Deliver, null).Settle(reason, batch));
 
         Assert.Equal(5UL, id);
