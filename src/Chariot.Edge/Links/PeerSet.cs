@@ -62,7 +62,13 @@ internal sealed class PeerSet(TimeProvider time)
     }
 
     /// <summary>Completes when everything that any peer had matched before has been applied here.</summary>
-    public Task FenceAsync() => Task.WhenAll(_all.Select(peer => peer.FenceAsync()));
+    public async Task FenceAsync()
+    {
+        foreach (var reached in Array.ConvertAll(_all, peer => peer.FenceAsync()))
+        {
+            await reached;
+        }
+    }
 
     /// <summary>Returns when no message of a peer is being delivered that was before.</summary>
     public void WaitForBatches()

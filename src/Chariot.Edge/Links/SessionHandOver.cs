@@ -27,7 +27,8 @@ internal sealed class SessionHandOver(SessionRegistry sessions, RouteTable route
         var batch = FlushBatch.Current;
         if (session.IsDurable)
         {
-            var connection = session.GiveUp(newEpoch);
+            // To the first that took it: a CONNECT that has just made the session may not have seen yet what was remembered before it.
+            var connection = session.GiveUp(sessions.TakenAfter(clientId, session.Epoch) ?? newEpoch);
             connection?.Close(ReasonCode.SessionTakenOver);
             // A delayed will is decided when it is known whether the session goes on.
             if ((connection is not null && session.Will is { DelaySeconds: 0 }) || session.WillDueAt <= services.Time.GetUtcNow())

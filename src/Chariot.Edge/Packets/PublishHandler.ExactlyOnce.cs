@@ -35,13 +35,14 @@ internal sealed partial class PublishHandler
 
         var message = router.CreateMessage(session, entry, view);
         var match = routes.Match(entry);
-        if (!GoesElsewhere(match, view.Retain) && session.ExactlyOnce?.IsBusy != true)
+        if (!GoesElsewhere(match, view.Retain) && session.ExactlyOnce?.IsBusy != true && !IsForArriving(match))
         {
-            CommitExactlyOnce(session, entry, packetId, message, null, batch);
+            CommitExactlyOnce(session, entry, packetId, message, match, null, batch);
             return ReasonCode.Success;
         }
 
-        // First everywhere else, then here together with the packet id: a repeated PUBLISH is let pass until then.
+        // First everywhere else, then here together with the packet id, when all have arrived that it is for: a repeated PUBLISH is let pass
+        // until then.
         PublishJob job = null!;
         var order = session.ExactlyOnce ??= new ExactlyOnceOrder();
         var open = services.OpenPublishes.Begin(message, entry);
@@ -49,7 +50,7 @@ internal sealed partial class PublishHandler
         {
             if (reason == ReasonCode.Success)
             {
-                CommitExactlyOnce(session, entry, packetId, message, job, settled);
+                CommitExactlyOnce(session, entry, packetId, message, routes.Match(entry), job, settled);
             }
             else
             {
@@ -58,7 +59,7 @@ internal sealed partial class PublishHandler
 
             services.OpenPublishes.End(open);
         });
-        job = new PublishJob(services, message, storesFirst: true, () => publish);
+        job = new PublishJob(services, message, storesFirst: true, () => publish) { GoesElsewhere = GoesElsewhere(match, view.Retain) };
         order.Add(publish);
         if (view.Retain && !message.Payload.IsEmpty && router.Retain(job) is var refused and not ReasonCode.Success)
         {
@@ -77,15 +78,17 @@ internal sealed partial class PublishHandler
             }
         }
 
+        WaitForArriving(match, publish);
         publish.Complete(batch);
         return ReasonCode.Success;
     }
 
+    /// <param name="match">None of it was arriving when the publish came.</param>
     /// <param name="forwarded">The job under which other silos have settled it; null when there are none.</param>
-    private void CommitExactlyOnce(ClientSession session, TopicEntry entry, ushort packetId, ApplicationMessage message, PublishJob? forwarded, FlushBatch batch)
+    private void CommitExactlyOnce(ClientSession session, TopicEntry entry, ushort packetId, ApplicationMessage message, MatchSet match, PublishJob? forwarded, FlushBatch batch)
     {
         var job = new PublishJob(services, message, storesFirst: true, makeTicket: null) { Forwarded = forwarded, IsAdmitted = forwarded is not null };
-        if (!job.IsAdmitted && !MessageRouter.Admit(job, routes.Match(entry)))
+        if (!job.IsAdmitted && !MessageRouter.Admit(job, match))
         {
             // Told before anybody gets it: the client publishes it again, and whoever has it already would have it twice.
             session.AcceptInbound(packetId, job.Refusal, batch);
@@ -99,7 +102,7 @@ internal sealed partial class PublishHandler
             return;
         }
 
-        var matched = router.RouteDurable(job, routes.Match(entry), batch) || forwarded is not null;
+        var matched = router.RouteDurable(job, match, batch) || forwarded is not null;
         if (session.IsDurable)
         {
             session.MarkStored();
@@ -128,6 +131,24 @@ internal sealed partial class PublishHandler
 
     private bool GoesElsewhere(MatchSet match, bool retain) =>
         match.Remotes.Length > 0 || match.Orphans.Length > 0 || (retain && services.Peers.All.Length > 0) || Array.Exists(match.Shared, shared => shared.Peers is not null);
+
+    private static bool IsForArriving(MatchSet match) =>
+        Array.Exists(match.Targets, target => target.Session.IsArriving)
+        || Array.Exists(match.Shared, shared => Array.Exists(shared.Members, member => member.Session.IsArriving));
+
+    /// <summary>Sessions that come here from another silo write no row before they have: the packet id waits for that, to be in one commit with it.</summary>
+    private static void WaitForArriving(MatchSet match, PublishTicket publish)
+    {
+        foreach (var target in match.Targets)
+        {
+            target.Session.WhenArrived(publish);
+        }
+
+        foreach (var member in match.Shared.SelectMany(shared => shared.Members))
+        {
+            member.Session.WhenArrived(publish);
+        }
+    }
 
     /// <summary>Keeps the message for the sessions of dead silos, before anybody has it; returns what matches then.</summary>
     private MatchSet HoldForLost(PublishJob job, TopicEntry entry, MatchSet match, FlushBatch batch)

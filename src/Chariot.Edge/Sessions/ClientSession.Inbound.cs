@@ -59,7 +59,10 @@ internal sealed partial class ClientSession
 
     public void MarkStored() => _hadRows = true;
 
-    /// <summary>The publish is accepted (and stored, where it must be): PUBREC to whatever connection the session is on now.</summary>
+    /// <summary>
+    /// The publish is accepted (and stored, where it must be): PUBREC to whatever connection the session is on now. One that was not taken
+    /// closes that: the client may have sent it again there already, and sends it once more.
+    /// </summary>
     public void AcceptInbound(ushort packetId, ReasonCode reason, FlushBatch batch)
     {
         MqttConnection? connection;
@@ -92,6 +95,12 @@ internal sealed partial class ClientSession
         if (reason >= ReasonCode.UnspecifiedError || !CountsUntilReleased(connection))
         {
             connection.PublishSettled();
+        }
+
+        if (reason == PublishTicket.NotTaken)
+        {
+            connection.Close(reason);
+            return;
         }
 
         if (reason < ReasonCode.UnspecifiedError || connection.Version == ProtocolVersion.V500)

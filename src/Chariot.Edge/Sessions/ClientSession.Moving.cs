@@ -16,6 +16,7 @@ internal sealed partial class ClientSession
 {
     private HashSet<long>? _storedSinceGivenUp;
     private List<HeldDelivery>? _arriving;
+    private List<PublishTicket>? _whenArrived;
     private bool _released;
     private long _arrivalId;
     private HashSet<long>? _knownElsewhere;
@@ -25,12 +26,15 @@ internal sealed partial class ClientSession
     public bool IsGivenUp => _storedSinceGivenUp is not null;
 
     /// <summary>Completes when a session that was given up is not here any more.</summary>
-    public Task WhenLeftAsync()
+    public async Task WhenLeftAsync()
     {
+        Task left;
         lock (Gate)
         {
-            return Ended || !IsGivenUp ? Task.CompletedTask : (_left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            left = Ended || !IsGivenUp ? Task.CompletedTask : (_left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
+
+        await left;
     }
 
     /// <summary>Waits for its old owner; null when it need not.</summary>
@@ -48,6 +52,25 @@ internal sealed partial class ClientSession
         _arrivalId = Services.Ids?.Next() ?? 0;
     }
 
+    /// <summary>
+    /// A QoS 2 publish of a client here: its packet id is committed with the rows of its targets, and this one writes none before it has
+    /// arrived. The ticket waits for that, and for nothing when it has.
+    /// </summary>
+    public void WhenArrived(PublishTicket ticket)
+    {
+        lock (Gate)
+        {
+            if (_arriving is not null)
+            {
+                ticket.Add();
+                (_whenArrived ??= []).Add(ticket);
+            }
+        }
+    }
+
+    /// <summary>Holds what comes; asked without the gate.</summary>
+    public bool IsArriving => Volatile.Read(ref _arriving) is not null;
+
     /// <summary>Refuses the work when another silo owns the session.</summary>
     public void Fence(IStoreTransaction transaction)
     {
@@ -62,15 +85,16 @@ internal sealed partial class ClientSession
     {
         lock (Gate)
         {
+            if (IsGivenUp)
+            {
+                // Who took it first fetches it.
+                return null;
+            }
+
             var connection = _connection;
             _connection = null;
             Epoch = newEpoch;
             DisconnectedAt = null;
-            if (IsGivenUp)
-            {
-                return connection;
-            }
-
             _storedSinceGivenUp = [];
             RequeueUnacknowledged();
             _unpersisted.Clear();
@@ -174,6 +198,8 @@ internal sealed partial class ClientSession
                 Services.Store.Submit(work);
             }
 
+            settled.AddRange(_whenArrived ?? []);
+            _whenArrived = null;
             // While it was on its way to here a message could match three silos: the next owner is told of all that two of them had.
             _storedSinceGivenUp?.UnionWith(known);
         }
@@ -199,7 +225,7 @@ internal sealed partial class ClientSession
     /// </summary>
     private bool WasElsewhere(PublishJob job) =>
         ((job.Forwarded is not null || job.IsFromPeer) && _knownElsewhere?.Contains(job.Message.Id) == true)
-        || (job.Forwarded is not null && ((_arrivalId != 0 && job.Message.Id < _arrivalId) || _storedSinceGivenUp?.Contains(job.Message.Id) == true));
+        || (job.Forwarded is { } forwarded && ((forwarded.GoesElsewhere && _arrivalId != 0 && job.Message.Id < _arrivalId) || _storedSinceGivenUp?.Contains(job.Message.Id) == true));
 
     private void Hold(PublishJob job, Target target, QualityOfService qos, bool retain) =>
         _arriving!.Add(new HeldDelivery(job.Message, qos, retain, target.SubscriptionIdentifiers, job.TicketForTarget()));
@@ -212,14 +238,15 @@ internal sealed partial class ClientSession
             {
                 if (failed)
                 {
-                    one.Ticket.Fail(ReasonCode.ImplementationSpecificError);
+                    one.Ticket.Fail(PublishTicket.NotTaken);
                 }
 
                 tickets.Add(one.Ticket);
             }
         }
 
-        _arriving = null;
+        tickets.AddRange(_whenArrived ?? []);
+        (_arriving, _whenArrived) = (null, null);
     }
 
     private sealed record HeldDelivery(ApplicationMessage Message, QualityOfService Qos, bool Retain, uint[] SubscriptionIdentifiers, PublishTicket? Ticket);

@@ -366,7 +366,7 @@ internal sealed partial class ClientSession
         if (MustLoad && !_loading)
         {
             _loading = true;
-            _load = Task.Run(LoadMoreAsync);
+            _load = Task.Factory.StartNew(LoadMoreAsync, CancellationToken.None, TaskCreationOptions.DenyChildAttach, Services.Scheduler).Unwrap();
         }
 
         FetchBacklog();

@@ -69,7 +69,7 @@ internal sealed partial class ClientSession
     }
 
     /// <summary>The store refused the row: its publisher is not acknowledged; the delivery itself goes on in memory only when QoS 1.</summary>
-    public void OnNotStored(Delivery delivery, FlushBatch batch)
+    public void OnNotStored(Delivery delivery, ReasonCode reason, FlushBatch batch)
     {
         PublishTicket? ticket;
         lock (Gate)
@@ -106,7 +106,7 @@ internal sealed partial class ClientSession
             }
         }
 
-        ticket?.Fail(ReasonCode.QuotaExceeded);
+        ticket?.Fail(reason);
         ticket?.Complete(batch);
     }
 

@@ -187,7 +187,10 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         }
     }
 
-    /// <summary>A QoS 1 publish of this client is settled: PUBACK, or for a refused one the reason (5.0) or nothing (3.1.1).</summary>
+    /// <summary>
+    /// A QoS 1 publish of this client is settled: PUBACK, or for a refused one the reason (5.0) or nothing (3.1.1). One that was not taken
+    /// closes the connection, and what came after it on this connection is not acknowledged before it.
+    /// </summary>
     public void CompletePublish(MqttConnection connection, ushort packetId, ReasonCode reason, FlushBatch batch)
     {
         if (_connection != connection)
@@ -196,6 +199,12 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
         }
 
         connection.PublishSettled();
+        if (reason == PublishTicket.NotTaken)
+        {
+            connection.Close(reason);
+            return;
+        }
+
         // 3.1.1 cannot refuse: the PUBLISH stays unacknowledged and its client repeats it.
         if (reason < ReasonCode.UnspecifiedError || connection.Version == ProtocolVersion.V500)
         {
@@ -244,7 +253,7 @@ internal sealed partial class ClientSession(string clientId, long sessionId, Pri
                 if (moving is null)
                 {
                     // In nobody's hands but this session's: its publisher may not take it for safe.
-                    ticket.Fail(ReasonCode.ImplementationSpecificError);
+                    ticket.Fail(PublishTicket.NotTaken);
                 }
 
                 tickets.Add(ticket);

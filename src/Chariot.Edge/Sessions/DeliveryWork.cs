@@ -106,40 +106,44 @@ internal sealed class DeliveryWork(SessionServices services) : StoreWork
     public override void OnFailed(Exception error)
     {
         var batch = FlushBatch.Current;
-        if (error is SessionFencedException fenced && TryGoOnWithout(fenced.SessionId, batch))
+        var reason = error is SessionFencedException ? PublishTicket.NotTaken : ReasonCode.QuotaExceeded;
+        // Another silo owns one of the sessions: it is no session of this edge any more.
+        var lost = error is SessionFencedException fenced ? FindTarget(fenced.SessionId) : null;
+        // QoS 2 is for all or for none: who has it already would get it again when its publisher repeats it.
+        var goesOn = lost is not null && AfterCommit is null;
+        if (lost is null)
         {
+            services.Log.StoreRefused(error);
+        }
+
+        foreach (var (session, delivery) in _rows)
+        {
+            if (!goesOn || session == lost)
+            {
+                session.OnNotStored(delivery, reason, batch);
+            }
+        }
+
+        if (lost is not null)
+        {
+            services.OnFenced(lost, batch);
+        }
+
+        if (goesOn)
+        {
+            _rows.RemoveAll(row => row.Session == lost);
+            services.Store.Submit(this);
             return;
         }
 
-        services.Log.StoreRefused(error);
-        foreach (var (session, delivery) in _rows)
-        {
-            session.OnNotStored(delivery, batch);
-        }
-
-        Ticket?.Fail(ReasonCode.QuotaExceeded);
+        Ticket?.Fail(reason);
         Ticket?.Complete(batch);
-        AfterCommit?.Invoke(batch, ReasonCode.QuotaExceeded);
+        AfterCommit?.Invoke(batch, reason);
     }
 
-    /// <summary>Another silo owns one of the sessions: it is no session of this edge any more. The others get their rows.</summary>
-    private bool TryGoOnWithout(long sessionId, FlushBatch batch)
-    {
-        if (Inbound?.Session.SessionId == sessionId || _rows.Find(row => row.Session.SessionId == sessionId) is not { Session: { } lost })
-        {
-            return false;
-        }
-
-        foreach (var (session, delivery) in _rows.Where(row => row.Session == lost))
-        {
-            session.OnNotStored(delivery, batch);
-        }
-
-        _rows.RemoveAll(row => row.Session == lost);
-        services.OnFenced(lost, batch);
-        services.Store.Submit(this);
-        return true;
-    }
+    /// <summary>Null when it is the publisher's own session.</summary>
+    private ClientSession? FindTarget(long sessionId) =>
+        Inbound?.Session.SessionId == sessionId ? null : _rows.Find(row => row.Session.SessionId == sessionId).Session;
 }
 
 /// <summary>One small change of stored rows, with what to do once it is committed.</summary>

@@ -36,6 +36,9 @@ internal sealed class PublishJob(SessionServices services, ApplicationMessage me
     /// <summary>The silo that forwarded it; null for this one.</summary>
     public Orleans.Runtime.SiloAddress? Origin { get; init; }
 
+    /// <summary>Other silos match it; who is routed to here later may have it from them.</summary>
+    public bool GoesElsewhere { get; init; }
+
     /// <summary>Only for the sessions adopted from this silo; null for all.</summary>
     public string? OnlyAdopted { get; init; }
 

@@ -9,12 +9,18 @@ namespace Chariot.Edge.Sessions;
 /// </summary>
 internal abstract class PublishTicket
 {
+    /// <summary>
+    /// Neither stored nor refused: a target belongs to another silo by now. A refusal would be final for the client [MQTT-4.4.0-1], so it
+    /// gets no answer: its connection is closed, and it publishes it again. Between silos nothing else has this code.
+    /// </summary>
+    public const ReasonCode NotTaken = ReasonCode.ImplementationSpecificError;
+
     private int _waiting = 1;
     private int _reason;
 
     public void Add() => Interlocked.Increment(ref _waiting);
 
-    /// <summary>The store or a budget refused a target: the publisher is told instead of being acknowledged.</summary>
+    /// <summary>The store or a budget refused a target: the publisher is told instead of being acknowledged, or with <see cref="NotTaken"/> cut off.</summary>
     public void Fail(ReasonCode reason) => Interlocked.CompareExchange(ref _reason, (int)reason, 0);
 
     public void Complete(FlushBatch batch)

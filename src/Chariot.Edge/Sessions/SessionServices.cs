@@ -22,6 +22,9 @@ internal sealed class SessionServices(IMessageStore store, AckOrPersistTimer ack
 
     public TimeProvider Time { get; } = time;
 
+    /// <summary>Where queues are read back; a simulation has its own.</summary>
+    public TaskScheduler Scheduler { get; set; } = TaskScheduler.Default;
+
     /// <summary>The other edges of the cluster.</summary>
     public PeerSet Peers { get; } = new(time);
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Text;
 using Chariot.Abstractions;
@@ -17,7 +18,7 @@ namespace Chariot.Edge.Tests.Sessions;
 
 /// <summary>
 /// Edges over one store between which one durable session moves: the grain's decisions are made here, the edges do what they do. Answers,
-/// messages, commits and the client's packets take as long as the test says.
+/// messages, commits, the client's packets and the edges' own work take as long as the test says; time does not pass.
 /// </summary>
 internal sealed class MovingCluster : IDisposable
 {
@@ -26,13 +27,15 @@ internal sealed class MovingCluster : IDisposable
     private static readonly SubscriptionRecord All = new("t/#", QualityOfService.ExactlyOnce);
 
     private readonly FakeMessageStore _store = new();
+    private readonly SeededScheduler _scheduler;
     private readonly List<GrainAnswer> _answers = [];
     private long _epoch = 1;
     private int _owner;
     private int _lastNumber;
 
-    public MovingCluster(int edges)
+    public MovingCluster(int edges, int seed = 0)
     {
+        _scheduler = new SeededScheduler(seed);
         Edges = [.. Enumerable.Range(0, edges).Select(number => new Edge(this, number))];
         var first = Edges[0].Kit.Sessions.Open(ClientId, Principal.Anonymous, Opened(1, null), 3600, arrives: false, FlushBatch.Current);
         first.Access = new ClientAccess(AccessControlList.Everything);
@@ -65,8 +68,11 @@ internal sealed class MovingCluster : IDisposable
     {
         var answer = _answers[index];
         _answers.RemoveAt(index);
-        answer.Edge.Taking.Add(answer.Edge.TakeAsync(answer));
+        answer.Edge.Taking.Add(_scheduler.Start(() => answer.Edge.TakeAsync(answer)));
     }
+
+    /// <summary>The edges go on with what they can go on with: so many steps of it.</summary>
+    public void GoOn(int steps = int.MaxValue) => _scheduler.Run(steps);
 
     /// <summary>A publisher on a silo of its own: what it sends goes to every edge that has the route now.</summary>
     public void Publish(QualityOfService qos)
@@ -87,12 +93,11 @@ internal sealed class MovingCluster : IDisposable
     public void Commit(int count) => _store.Commit(count);
 
     /// <summary>Everything arrives, and the client reads all there is.</summary>
-    public void Settle()
+    public void Settle(string run = "")
     {
-        var deadline = Environment.TickCount64 + 30_000;
-        for (var quiet = 0; quiet < 50; quiet++)
+        for (var round = 0; ; round++)
         {
-            Assert.True(Environment.TickCount64 < deadline, $"the session does not come to rest: {string.Join(' ', Edges.Select(edge => edge.ToString()))}");
+            Assert.True(round < 2000, $"{run}: the session does not come to rest: {string.Join(' ', Edges.Select(edge => edge.ToString()))}");
             while (_answers.Count > 0)
             {
                 Answer(0);
@@ -104,12 +109,14 @@ internal sealed class MovingCluster : IDisposable
             }
 
             _store.Commit();
+            _scheduler.Run();
             var seen = Client.Received.Count;
             Client.GoTo(Owner);
             Client.Turn(int.MaxValue);
-            var isAtRest = Edges.All(edge => edge.IsAtRest) && Client.Connection is not null && Client.Received.Count == seen && _store.Pending == 0;
-            quiet = isAtRest ? quiet : -1;
-            Thread.Yield();
+            if (Edges.All(edge => edge.IsAtRest) && Client.Connection is not null && Client.Received.Count == seen && _store.Pending == 0 && _scheduler.Ready == 0)
+            {
+                return;
+            }
         }
     }
 
@@ -149,6 +156,7 @@ internal sealed class MovingCluster : IDisposable
         private readonly Lock _gate = new();
         private readonly Queue<object> _coming = new();
         private readonly SessionArrival _arrivals;
+        private readonly Peer _publisher;
 
         public Edge(MovingCluster cluster, int number)
         {
@@ -156,8 +164,16 @@ internal sealed class MovingCluster : IDisposable
             Kit = new EdgeKit(cluster._store, process: number);
             Kit.Services.SharesStore = true;
             Kit.Services.Ids = Kit.Ids;
+            Kit.Services.Scheduler = cluster._scheduler;
+            var log = new PeerLog(NullLogger<PeerLog>.Instance);
+            _publisher = new Peer(SiloAddress.New(IPAddress.Loopback, 99, 1), new PublisherLink(this), 1, null!, Kit.Time, log, work => cluster._scheduler.Start(() =>
+            {
+                work();
+                return Task.CompletedTask;
+            }));
+            Kit.Services.Peers.Add(_publisher);
             HandOver = new SessionHandOver(Kit.Sessions, Kit.Routes, null!, Kit.Connections, Kit.Services);
-            _arrivals = new SessionArrival(new Links(cluster, Address), Kit.Sessions, Kit.Services, new PeerLog(NullLogger<PeerLog>.Instance));
+            _arrivals = new SessionArrival(new Links(cluster, Address), Kit.Sessions, Kit.Services, log);
         }
 
         public SiloAddress Address { get; }
@@ -196,9 +212,9 @@ internal sealed class MovingCluster : IDisposable
                     }
                 }
 
-                if (next is TaskCompletionSource fence)
+                if (next is ulong mark)
                 {
-                    fence.SetResult();
+                    _publisher.OnFenceReached(mark);
                     continue;
                 }
 
@@ -240,19 +256,12 @@ internal sealed class MovingCluster : IDisposable
                 session.Epoch = Math.Max(session.Epoch, opened.Epoch);
             }
 
+            // Another thread may come in between.
+            await Task.Yield();
             if (Kit.Sessions.TakenAfter(ClientId, opened.Epoch) is { } taken)
             {
                 HandOver.GiveUp(ClientId, taken);
             }
-        }
-
-        /// <summary>Behind a mark of every peer, which the links here stand for.</summary>
-        public async Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard)
-        {
-            var fence = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            Enqueue(fence);
-            await fence.Task;
-            return await HandOver.ReleaseAsync(clientId, epoch, discard);
         }
 
         public override string ToString() =>
@@ -270,9 +279,34 @@ internal sealed class MovingCluster : IDisposable
         public IPeerLink Get(SiloAddress silo) => new Link(cluster.Edges.Single(edge => edge.Address.Equals(silo)));
     }
 
+    /// <summary>To the silo that publishes: it puts the marks that it is asked for behind what it has sent.</summary>
+    private sealed class PublisherLink(Edge edge) : IPeerLink
+    {
+        public Task<LinkReply> SendAsync(ReadOnlyMemory<byte> frame)
+        {
+            Assert.True(LinkFrame.TryRead(frame, out var read));
+            var items = read.Items.Span;
+            while (items.Length > 0)
+            {
+                var item = items[sizeof(int)..][..BinaryPrimitives.ReadInt32LittleEndian(items)];
+                Assert.Equal(LinkItemKind.Fence, (LinkItemKind)item[0]);
+                edge.Enqueue(LinkItem.ReadMark(item));
+                items = items[(sizeof(int) + item.Length)..];
+            }
+
+            return Task.FromResult(new LinkReply(LinkStatus.Applied, 0));
+        }
+
+        public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => throw new NotSupportedException();
+
+        public Task HelloAsync() => throw new NotSupportedException();
+
+        public Task AdoptAsync(int partition, System.Collections.Immutable.ImmutableArray<LostOwner> owners, long epoch) => throw new NotSupportedException();
+    }
+
     private sealed class Link(Edge edge) : IPeerLink
     {
-        public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => edge.ReleaseAsync(clientId, epoch, discard);
+        public Task<ReleasedSession?> ReleaseAsync(string clientId, long epoch, bool discard) => edge.HandOver.ReleaseAsync(clientId, epoch, discard);
 
         public Task<LinkReply> SendAsync(ReadOnlyMemory<byte> frame) => throw new NotSupportedException();
 
