@@ -41,6 +41,9 @@ internal sealed partial class PeerLog(ILogger<PeerLog> logger)
     [LoggerMessage(1412, LogLevel.Warning, "Not every silo has confirmed the routes of adopted sessions within {Seconds} s; waiting goes on. Check that all nodes reach each other")]
     public partial void BarrierRepeated(double seconds);
 
+    [LoggerMessage(1417, LogLevel.Information, "The end of the connection of {ClientId}, whose silo is gone, could not be recorded yet; tried again")]
+    public partial void CloseRepeated(Exception error, string clientId);
+
     [LoggerMessage(1413, LogLevel.Error, "The end of the connection of {ClientId}, whose silo is gone, could not be recorded; its will may not have been published")]
     public partial void CloseFailed(Exception error, string clientId);
 

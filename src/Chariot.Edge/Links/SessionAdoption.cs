@@ -28,6 +28,9 @@ internal sealed class SessionAdoption(
 
     private const int Closers = 32;
 
+    // With the time that a call may take, some minutes.
+    private const int CloseAttempts = 60;
+
     // More than publishers have under way to one session.
     private const int MaximumUnsettled = 1024;
 
@@ -189,26 +192,43 @@ internal sealed class SessionAdoption(
 
     /// <summary>
     /// The silo of this session's connection died with it: the time of a durable session begins, the will of one that ends with its
-    /// connection is due. Only once: the grain answers for one of those who ask.
+    /// connection is due. Only once: the grain answers for one of those who ask. It may have been on that silo too, and the store may be
+    /// busy: it is asked again.
     /// </summary>
     private async ValueTask CloseAsync(SessionRecord record, CancellationToken cancellationToken)
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            var grain = grains.GetGrain<ISessionGrain>(record.ClientId);
-            if (record.ExpirySeconds > 0)
+            try
             {
-                await grain.CloseAsync(record.Epoch, record.ExpirySeconds, keepWill: record.Will is not null);
+                await CloseOnceAsync(record, cancellationToken);
+                return;
             }
-            else if (await grain.RemoveAsync(record.Epoch))
+            catch (Exception error) when (attempt < CloseAttempts && !cancellationToken.IsCancellationRequested)
             {
-                var access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId, cancellationToken));
-                ends.PublishWill(new ClientSession(record.ClientId, record.SessionId, record.Principal, services) { Will = record.Will, Access = access });
+                log.CloseRepeated(error, record.ClientId);
+                await Task.Delay(Again, services.Time, cancellationToken);
+            }
+            catch (Exception error)
+            {
+                log.CloseFailed(error, record.ClientId);
+                return;
             }
         }
-        catch (Exception error)
+    }
+
+    private async ValueTask CloseOnceAsync(SessionRecord record, CancellationToken cancellationToken)
+    {
+        // What may fail without a trace comes before the grain forgets the session.
+        var access = new ClientAccess(await AccessResolver.ResolveAsync(feed, record.Principal, record.ClientId, cancellationToken));
+        var grain = grains.GetGrain<ISessionGrain>(record.ClientId);
+        if (record.ExpirySeconds > 0)
         {
-            log.CloseFailed(error, record.ClientId);
+            await grain.CloseAsync(record.Epoch, record.ExpirySeconds, keepWill: record.Will is not null);
+        }
+        else if (await grain.RemoveAsync(record.Epoch))
+        {
+            ends.PublishWill(new ClientSession(record.ClientId, record.SessionId, record.Principal, services) { Will = record.Will, Access = access });
         }
     }
 
