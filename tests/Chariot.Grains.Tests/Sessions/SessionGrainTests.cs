@@ -13,7 +13,7 @@ namespace Chariot.Grains.Tests.Sessions;
 
 public sealed class TwoSilos() : GrainCluster(2);
 
-public sealed class SessionGrainTests : IClassFixture<TwoSilos>
+public sealed partial class SessionGrainTests : IClassFixture<TwoSilos>
 {
     private static readonly Principal User = new("user");
     private readonly TwoSilos _kit;
@@ -80,72 +80,6 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
         Assert.Equal((first.SessionId, first.Epoch, User), (record.SessionId, record.Epoch, record.Principal));
         Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(first.Epoch, "a/c")).Reasons[0]);
         Assert.True((await OpenAsync(A, expiry: 100, clean: false)).Epoch > first.Epoch);
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task TwoClientsThatFight_WaitAfterTheFifthTakeover_AndTheOneThatIsThereStays(bool onTwoSilos)
-    {
-        var there = await OpenAsync(A, expiry: 0);
-        for (var i = 0; i < 5; i++)
-        {
-            var silo = onTwoSilos && i % 2 == 0 ? B : A;
-            there = await OpenAsync(silo, expiry: 0);
-            Assert.Equal(ReasonCode.Success, there.Reason);
-            // The activation follows its client once, with what it remembers; then it stays where it is until the fight is over.
-            await Eventually.HoldsAsync(async () =>
-                await Session.DescribeAsync() is not null
-                && _kit.Cluster.TryGetGrainContext(Session.GetGrainId(), out var context) && context!.Address.SiloAddress!.Equals(onTwoSilos ? B : A));
-        }
-
-        _kit.Link(A).Client = _kit.Link(B).Client = new ClientDescription { ClientId = _clientId, Node = "there", Connected = true };
-        Assert.Equal(ReasonCode.ConnectionRateExceeded, (await OpenAsync(onTwoSilos ? B : A, expiry: 0)).Reason);
-        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(there.Epoch, "a/c")).Reasons[0]);
-        _kit.Time.Advance(TimeSpan.FromSeconds(11));
-        Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 0)).Reason);
-    }
-
-    /// <summary>Its new CONNECT is faster than what its old silo has to say about the end of the last one.</summary>
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task ClientThatMovesFasterThanItsSilosTell_DoesNotFight(bool isKnown)
-    {
-        for (var i = 0; i < 12; i++)
-        {
-            var silo = i % 2 == 0 ? A : B;
-            Assert.Equal(ReasonCode.Success, (await OpenAsync(silo, expiry: 100, clean: false)).Reason);
-            _kit.Link(silo).Client = isKnown ? new ClientDescription { ClientId = _clientId, Node = "left", Connected = false, DisconnectedAt = DateTimeOffset.UnixEpoch } : null;
-        }
-    }
-
-    [Fact]
-    public async Task ClientWhoseEndIsOnItsWayToItsEdge_IsWaitedFor()
-    {
-        var there = new ClientDescription { ClientId = _clientId, Node = "there", Connected = true };
-        for (var i = 0; i < 6; i++)
-        {
-            Assert.Equal(ReasonCode.Success, (await OpenAsync(A, expiry: 100, clean: false)).Reason);
-        }
-
-        _kit.Link(A).Client = there;
-        var opening = OpenAsync(B, expiry: 100, clean: false);
-        await Eventually.HoldsAsync(() => _kit.Link(A).Looks > 0);
-        _kit.Link(A).Client = there with { Connected = false, DisconnectedAt = DateTimeOffset.UnixEpoch };
-
-        Assert.Equal(ReasonCode.Success, (await opening).Reason);
-    }
-
-    [Fact]
-    public async Task ClientThatComesAndGoes_DoesNotFight()
-    {
-        for (var i = 0; i < 20; i++)
-        {
-            var opened = await OpenAsync(A, expiry: 100, clean: false);
-            Assert.Equal(ReasonCode.Success, opened.Reason);
-            await Session.CloseAsync(opened.Epoch, 100, false);
-        }
     }
 
     [Fact]
@@ -260,71 +194,6 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
     }
 
     [Fact]
-    public async Task Takeover_FromAnotherSilo_WaitsUntilItGaveUp()
-    {
-        var held = new TaskCompletionSource();
-        var first = await OpenAsync(A, expiry: 100);
-        _kit.Link(A).OnGiveUp = () => held.Task;
-
-        var opening = OpenAsync(B, expiry: 100, clean: false);
-        await Eventually.HoldsAsync(() => !_kit.Link(A).GivenUp.IsEmpty);
-        Assert.False(opening.IsCompleted);
-        Assert.Equal(first.Epoch, (await Session.DescribeAsync())!.Epoch);
-        held.SetResult();
-        var second = await opening;
-
-        Assert.Equal((_clientId, second.Epoch), Assert.Single(_kit.Link(A).GivenUp));
-        Assert.True(second.SessionPresent);
-        Assert.Empty(_kit.Link(B).GivenUp);
-        Assert.Equal(B, (await Session.DescribeAsync())!.Owner);
-    }
-
-    [Fact]
-    public async Task Takeover_FromASiloThatDoesNotAnswer_IsBounded()
-    {
-        await OpenAsync(A, expiry: 100);
-        var never = new TaskCompletionSource();
-        _kit.Time.OthersAreSilent = true;
-        _kit.Link(A).OnGiveUp = () => never.Task;
-
-        Assert.Equal(ReasonCode.Success, (await OpenAsync(B, expiry: 100, clean: false)).Reason);
-    }
-
-    [Fact]
-    public async Task Takeover_OnTheSameSiloOrFromADeadOne_AsksNobody()
-    {
-        await OpenAsync(A, expiry: 100);
-        await OpenAsync(A, expiry: 100, clean: false);
-        _kit.RemoveSilo(A);
-
-        Assert.True((await OpenAsync(B, expiry: 100, clean: false)).SessionPresent);
-        Assert.Empty(_kit.Link(A).GivenUp);
-    }
-
-    [Fact]
-    public async Task TransientSession_EndsWithItsSilo()
-    {
-        await OpenAsync(A, expiry: 0);
-        _kit.RemoveSilo(A);
-
-        Assert.Null(await Session.DescribeAsync());
-        Assert.Equal(ReasonCode.Success, (await OpenAsync(B, 0, principal: new Principal("other"))).Reason);
-    }
-
-    [Fact]
-    public async Task Activation_FollowsItsClientAndTakesAnUnwrittenSessionAlong()
-    {
-        await OpenAsync(A, expiry: 0);
-        var second = await OpenAsync(B, expiry: 0);
-        await Eventually.HoldsAsync(async () =>
-            await Session.DescribeAsync() is not null
-            && _kit.Cluster.TryGetGrainContext(Session.GetGrainId(), out var context) && context!.Address.SiloAddress!.Equals(B));
-
-        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(second.Epoch, "a/b")).Reasons[0]);
-        Assert.Equal(ReasonCode.NotAuthorized, (await OpenAsync(B, 0, principal: Principal.Anonymous)).Reason);
-    }
-
-    [Fact]
     public async Task StaleEpoch_IsRefusedByEveryMethod()
     {
         var old = await OpenAsync(A, expiry: 100);
@@ -348,97 +217,6 @@ public sealed class SessionGrainTests : IClassFixture<TwoSilos>
         Assert.Equal<ReasonCode>([ReasonCode.SessionTakenOver], (await SubscribeAsync(1, "a/x")).Reasons);
         Assert.Equal<ReasonCode>([ReasonCode.SessionTakenOver], await Session.UnsubscribeAsync(1, ["a/x"]));
         Assert.False(await Session.RemoveAsync(1));
-    }
-
-    [Fact]
-    public async Task Subscribe_DecidesPerFilterAndRecordsTheGranted()
-    {
-        var opened = await OpenAsync(A, expiry: 100);
-
-        var result = await SubscribeAsync(opened.Epoch, "a/b", "a/#", "b", "$share/g/a/c", "$share/g/b");
-
-        Assert.Equal<ReasonCode>([ReasonCode.GrantedQos1, ReasonCode.NotAuthorized, ReasonCode.NotAuthorized, ReasonCode.GrantedQos1, ReasonCode.NotAuthorized], result.Reasons);
-        Assert.Equal(1, result.Revision);
-        Assert.Equal(["a/b", "$share/g/a/c"], (await Session.DescribeAsync())!.Subscriptions.Select(s => s.Filter));
-    }
-
-    [Fact]
-    public async Task Subscribe_Again_ReplacesTheSubscription()
-    {
-        var opened = await OpenAsync(A, expiry: 100);
-        await SubscribeAsync(opened.Epoch, "a/b");
-
-        await Session.SubscribeAsync(opened.Epoch, [new SubscriptionRecord("a/b", QualityOfService.AtMostOnce), new SubscriptionRecord("a/b", QualityOfService.ExactlyOnce)]);
-
-        Assert.Equal(QualityOfService.ExactlyOnce, Assert.Single((await Session.DescribeAsync())!.Subscriptions).QualityOfService);
-    }
-
-    [Fact]
-    public async Task Unsubscribe_AnswersPerFilter()
-    {
-        var opened = await OpenAsync(A, expiry: 100);
-        await SubscribeAsync(opened.Epoch, "a/b", "a/c");
-
-        Assert.Equal<ReasonCode>([ReasonCode.Success, ReasonCode.NoSubscriptionExisted, ReasonCode.NoSubscriptionExisted], await Session.UnsubscribeAsync(opened.Epoch, ["a/b", "a/x", "a/b"]));
-        Assert.Equal("a/c", Assert.Single((await Session.DescribeAsync())!.Subscriptions).Filter);
-    }
-
-    [Fact]
-    public async Task Subscribe_OfAnonymous_FollowsTheMapping()
-    {
-        var opened = await OpenAsync(A, expiry: 0, principal: Principal.Anonymous);
-        Assert.Equal(ReasonCode.GrantedQos1, (await SubscribeAsync(opened.Epoch, "#")).Reasons[0]);
-
-        SetMqtt(new MqttSettings { AllowAnonymous = true, AnonymousCredential = "user" });
-        Assert.Equal<ReasonCode>([ReasonCode.NotAuthorized, ReasonCode.GrantedQos1], (await SubscribeAsync(opened.Epoch, "#", "a/b")).Reasons);
-
-        SetMqtt(new MqttSettings { AllowAnonymous = false, AnonymousCredential = "user" });
-        Assert.Equal(ReasonCode.NotAuthorized, (await SubscribeAsync(opened.Epoch, "a/b")).Reasons[0]);
-    }
-
-    [Fact]
-    public async Task Subscribe_RegistersTheFilterWithItsTopicGrain()
-    {
-        var opened = await OpenAsync(A, expiry: 0);
-        var filter = $"a/{_clientId}";
-
-        await SubscribeAsync(opened.Epoch, $"$share/g/{filter}");
-
-        var topic = _kit.Cluster.Client.GetGrain<ITopicGrain>(TopicGrainKey.For(filter));
-        Assert.Equal<SiloAddress>([A], await topic.GetSilosAsync(filter));
-        await topic.UnregisterAsync(filter, A);
-        Assert.Empty(await topic.GetSilosAsync(filter));
-    }
-
-    [Fact]
-    public async Task TopicGrain_RefusesADecisionOlderThanItsRevision()
-    {
-        var filter = $"a/{_clientId}";
-        SetMqtt(new MqttSettings { AllowAnonymous = true }, revision: 9);
-        var topic = _kit.Cluster.Client.GetGrain<ITopicGrain>(TopicGrainKey.For(filter));
-
-        Assert.Equal(ReasonCode.NotAuthorized, await topic.RegisterAsync(filter, A, 8));
-        Assert.Equal(ReasonCode.Success, await topic.RegisterAsync(filter, A, 9));
-    }
-
-    [Fact]
-    public async Task Subscribe_DecidedUnderAnOldRevision_IsDecidedAgain()
-    {
-        // The session's silo learns last that the right was withdrawn; wherever the topic grain is, its silo knows.
-        var opened = await OpenAsync(A, expiry: 0);
-        await Eventually.HoldsAsync(() => _kit.Cluster.TryGetGrainContext(Session.GetGrainId(), out var c) && c!.Address.SiloAddress!.Equals(A));
-        var filter = $"a/{_clientId}";
-        _kit.Feed(B).Current = _kit.Feed(B).Current with { Revision = 2 };
-        _kit.Feed(A).Current = _kit.Feed(A).Current with { Revision = 1 };
-        await PlaceTopicAsync(filter, B);
-
-        var subscribing = SubscribeAsync(opened.Epoch, filter);
-        await Eventually.HoldsAsync(() => _kit.Feed(A).Reads >= 2);
-        Assert.False(subscribing.IsCompleted);
-        _kit.Feed(A).Credentials["user"] = new CredentialRecord("user", "", [], [], true, 2);
-        _kit.Feed(A).Current = _kit.Feed(A).Current with { Revision = 2 };
-
-        Assert.Equal(ReasonCode.NotAuthorized, (await subscribing).Reasons[0]);
     }
 
     [Fact]

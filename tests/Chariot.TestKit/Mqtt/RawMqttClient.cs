@@ -10,7 +10,7 @@ namespace Chariot.TestKit.Mqtt;
 /// to. Written apart from the product's codec, so that a codec's error is not hidden by its mirror image.
 /// One reader at a time; any number of senders.
 /// </summary>
-public sealed class RawMqttClient : IAsyncDisposable
+public sealed partial class RawMqttClient : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -291,123 +291,5 @@ public sealed class RawMqttClient : IAsyncDisposable
     {
         await _stream.DisposeAsync();
         _socket.Dispose();
-    }
-
-    private void SetAside(ReceivedPacket packet)
-    {
-        // A PUBREL that has been answered is of no interest to anybody.
-        if (packet.Type != PacketType.PubRel || !AutoAcknowledge)
-        {
-            _setAside.Enqueue(packet);
-        }
-    }
-
-    private async Task<ReceivedPacket?> ReceiveAsync(TimeSpan timeout)
-    {
-        using var cancel = new CancellationTokenSource(timeout);
-        ReceivedPacket? packet;
-        while (!TryTake(out packet))
-        {
-            if (_start > 0)
-            {
-                _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-                _end -= _start;
-                _start = 0;
-            }
-
-            if (_end == _buffer.Length)
-            {
-                Array.Resize(ref _buffer, _buffer.Length * 2);
-            }
-
-            int read;
-            try
-            {
-                read = await _stream.ReadAsync(_buffer.AsMemory(_end), cancel.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                throw new TimeoutException($"no packet within {timeout.TotalSeconds:0.0} s");
-            }
-            catch (IOException)
-            {
-                // A reset is as closed as an orderly end.
-                return null;
-            }
-
-            if (read == 0)
-            {
-                return null;
-            }
-
-            _end += read;
-        }
-
-        if (AutoAcknowledge)
-        {
-            await AcknowledgeAsync(packet!);
-        }
-
-        return packet;
-    }
-
-    private async Task AcknowledgeAsync(ReceivedPacket packet)
-    {
-        var answer = (packet.Type, packet.Qos) switch
-        {
-            (PacketType.Publish, 1) => Packets.Acknowledge(PacketType.PubAck, packet.PacketId),
-            (PacketType.Publish, 2) => Packets.Acknowledge(PacketType.PubRec, packet.PacketId),
-            (PacketType.PubRel, _) => Packets.Acknowledge(PacketType.PubComp, packet.PacketId),
-            _ => null,
-        };
-        if (answer is null)
-        {
-            return;
-        }
-
-        try
-        {
-            await SendAsync(answer);
-        }
-        catch (IOException)
-        {
-            // The peer closed behind this packet; the next read says so.
-            return;
-        }
-    }
-
-    private bool TryTake(out ReceivedPacket? packet)
-    {
-        packet = null;
-        var offset = _start + 1;
-        var length = 0;
-        for (var shift = 0; ; shift += 7)
-        {
-            if (offset >= _end)
-            {
-                return false;
-            }
-
-            var digit = _buffer[offset++];
-            length |= (digit & 0x7F) << shift;
-            if ((digit & 0x80) == 0)
-            {
-                break;
-            }
-
-            if (shift == 21)
-            {
-                throw new MqttTestException("the broker sent a remaining length of more than four bytes");
-            }
-        }
-
-        if (_end - offset < length)
-        {
-            return false;
-        }
-
-        packet = new ReceivedPacket(Version, _buffer[_start], _buffer[offset..(offset + length)]);
-        _start = offset + length;
-        return true;
     }
 }
